@@ -1,0 +1,52 @@
+# Everything here sets itself up: a Python 3.11+ and make are all that is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+TEACHER ?= ../shared/teacher
+
+.PHONY: demo test test-slow bench bench-teacher format clean help
+
+help: ## show what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+demo: $(VENV)/.ready ## distil on the shipped corpus, compare, route a dozen queries
+	$(BIN)/python benchmarks/demo.py
+
+test: $(VENV)/.ready-dev ## every check: format, lint, types, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+test-slow: $(VENV)/.ready-dev ## the checks that take minutes or need root
+	$(BIN)/pytest -m slow
+
+bench: $(VENV)/.ready ## latency, throughput, memory and size of a student
+	$(BIN)/python benchmarks/speed.py
+
+bench-teacher: $(VENV)/.ready ## distil the real teacher's labels in TEACHER and evaluate
+	$(BIN)/python benchmarks/teacher.py $(TEACHER)
+
+format: $(VENV)/.ready-dev ## format and mend what can be mended by itself
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit("Filmstill needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	@echo "Making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "Installing Filmstill with its training stack (once; some minutes)"
+	@$(PIP) install --constraint constraints.txt --editable '.[train,plot]'
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	@echo "Installing the tools the checks need"
+	@$(PIP) install --constraint constraints.txt --editable '.[train,plot,dev]'
+	@touch $@

@@ -1,0 +1,53 @@
+"""Options that several verbs share, and how settings become options."""
+
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from filmstill.config import DistillConfig
+from filmstill.task import BUILTIN, Task
+
+PATH = click.Path(path_type=Path)
+
+task_option = click.option(
+    "--task",
+    "task_file",
+    type=PATH,
+    metavar="FILE",
+    help=f"Task file with the channels.  [default: the built-in {BUILTIN}]",
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+def read_task(task_file: Path | None) -> Task | None:
+    """The task of `--task`, or None where it was not given."""
+    return None if task_file is None else Task.load(task_file)
+
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add an option for every setting of `DistillConfig`, with its default and range."""
+    for item in reversed(fields(DistillConfig)):
+        if not item.metadata:
+            continue
+        low, high = item.metadata["low"], item.metadata["high"]
+        kind: click.ParamType[Any] = (
+            click.IntRange(low, high)
+            if isinstance(item.default, int)
+            else click.FloatRange(low, high)
+        )
+        if item.default is MISSING:
+            raise TypeError(f"setting {item.name} has no default")
+        option = click.option(
+            f"--{item.name.replace('_', '-')}",
+            item.name,
+            type=kind,
+            default=item.default,
+            show_default=True,
+            help=item.metadata["help"],
+        )
+        command = option(command)
+    return command

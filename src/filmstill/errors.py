@@ -1,0 +1,84 @@
+"""What can go wrong, sorted by who has to act.
+
+    FilmstillError
+    ├── InputError            something handed in is wrong: mend it and try again
+    │   ├── QueryError        a query
+    │   ├── DataError         a file of examples
+    │   └── TaskError         a task file
+    ├── ArtefactError         a student folder is missing, incomplete, damaged or for another task
+    ├── RoutingError          a router has no valid routing for a query
+    ├── BaseModelError        the base encoder cannot be found or is not the one expected
+    ├── TrainingError         the training itself failed or was stopped
+    ├── MissingExtraError     an optional dependency is not installed
+    └── StorageError          a folder or disk refuses to be read or written
+
+Every message says what is wrong, where, and what to do. The command line prints it in one line and
+exits with 1.
+"""
+
+from importlib import import_module
+from types import ModuleType
+
+
+class FilmstillError(Exception):
+    """Base of all errors Filmstill raises on purpose; its text is meant for the user."""
+
+
+class InputError(FilmstillError):
+    """Something handed in is wrong."""
+
+
+class QueryError(InputError):
+    """A query cannot be routed: empty, too long, or with control characters."""
+
+
+class DataError(InputError):
+    """A file of examples cannot be used."""
+
+
+class TaskError(InputError):
+    """A task file is not valid."""
+
+
+class ArtefactError(FilmstillError):
+    """A student folder is missing, incomplete, damaged or made for another task."""
+
+
+class RoutingError(FilmstillError):
+    """A router has no valid routing for a query; its model failed or answered nonsense."""
+
+
+class BaseModelError(FilmstillError):
+    """The base encoder cannot be found or is not the one expected."""
+
+
+class TrainingError(FilmstillError):
+    """Training failed or was stopped."""
+
+
+class MissingExtraError(FilmstillError):
+    """An optional dependency is not installed."""
+
+
+class StorageError(FilmstillError):
+    """A folder or disk refuses to be read or written."""
+
+
+def require(module: str, extra: str, purpose: str) -> ModuleType:
+    """Import an optional dependency.
+
+    Args:
+        module: dotted name of the module.
+        extra: the extra of Filmstill that installs it.
+        purpose: what needs it, as the subject of a sentence.
+
+    Raises:
+        MissingExtraError: it is not installed; the message holds the install line.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"{purpose} needs {error.name or module}, which is not installed: "
+            f'run pip install "filmstill[{extra}]"'
+        ) from error

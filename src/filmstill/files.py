@@ -1,0 +1,85 @@
+"""Files written whole or not at all, and read with errors a user can act on."""
+
+import errno
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filmstill.errors import StorageError
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full; free some space and run again",
+    errno.EDQUOT: "the disk quota is used up; free some space and run again",
+    errno.EACCES: "permission denied; choose another place or change its permissions",
+    errno.EPERM: "permission denied; choose another place or change its permissions",
+    errno.EROFS: "the file system is read-only; choose another place",
+    errno.ENOTDIR: "a part of this path is a file, not a folder; choose another place",
+    errno.EISDIR: "this is a folder, and a file is needed",
+    errno.ENOENT: "no such file or folder",
+}
+
+
+@contextmanager
+def storage_errors(action: str, path: Path) -> Iterator[None]:
+    """Turn the operating system's errors into one sentence: "cannot ACTION PATH: reason; advice".
+
+    Raises:
+        StorageError: any OSError inside the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = _ADVICE.get(error.errno or 0, error.strerror or str(error))
+        raise StorageError(f"cannot {action} {path}: {reason}") from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents, and make sure that it can be written to.
+
+    Raises:
+        StorageError: it cannot be made or written to.
+    """
+    with storage_errors("write to folder", path):
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` that replaces it when the block ends without an error.
+
+    The bytes are on the disk before the name changes: a crash leaves the old file or the new one.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written to; nothing is left behind.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with storage_errors("write", path):
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    r"""Write a UTF-8 text file atomically, with `\\n` line ends on every system."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        StorageError: the file cannot be read.
+    """
+    with storage_errors("read", path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

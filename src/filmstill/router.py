@@ -1,0 +1,67 @@
+"""The one protocol that students, teachers and baselines share: query in, routing out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+from filmstill.records import Routing
+from filmstill.task import Task
+
+
+class Router(ABC):
+    """Gives every query its routing.
+
+    Attributes:
+        name: how the router is called in tables.
+        task: the task whose channels it weighs.
+    """
+
+    name: str
+    task: Task
+
+    @abstractmethod
+    def route_many(
+        self, queries: Sequence[str], *, explain: bool = False, raw: bool = False
+    ) -> list[Routing]:
+        """Route several queries; one routing each, in order.
+
+        Args:
+            queries: what people typed; white space around and inside is folded.
+            explain: also give the reasoning and, where the router has it, the evidence.
+            raw: leave the weights as they are (four decimals) instead of on the task's grid.
+
+        Raises:
+            QueryError: a query is empty, too long or holds control characters.
+        """
+
+    def route(self, query: str, *, explain: bool = False, raw: bool = False) -> Routing:
+        """Route one query; see `route_many`."""
+        return self.route_many([query], explain=explain, raw=raw)[0]
+
+    @staticmethod
+    def load(
+        address: str | Path,
+        *,
+        task: Task | None = None,
+        training: str | Path | None = None,
+        threads: int = 1,
+    ) -> "Router":
+        """Load a router by its address.
+
+        Args:
+            address: a student's folder, or the name of a baseline: "mean" or "tfidf".
+            task: what the router must weigh; a student made for other channels is refused. None
+                takes the student's own task, and the built-in one for a baseline.
+            training: labelled examples a baseline learns from; None takes the task's own corpus.
+            threads: CPU threads for one call of a student.
+
+        Raises:
+            ArtefactError: the folder is missing, incomplete, damaged or for another task.
+            DataError: a baseline's training file cannot be used.
+            InputError: a baseline needs a training file, since the task has no corpus of its own.
+            MissingExtraError: the baseline's library is not installed.
+        """
+        # The protocol must not import its implementations when it is imported itself.
+        from filmstill.routers import open_router
+
+        return open_router(address, task=task, training=training, threads=threads)

@@ -1,0 +1,1 @@
+"""The small distilled model: its folder, its runtime and, apart, its training."""

@@ -1,0 +1,250 @@
+"""One distillation run, step by step: read, split, train, export, check, write the manifest."""
+
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+from filmstill import __version__
+from filmstill.config import DistillConfig
+from filmstill.data.reading import ExampleFile, load_labelled, write_rejects
+from filmstill.data.split import split
+from filmstill.errors import DataError, InputError
+from filmstill.evals.metrics import absolute_errors, leading_matches, rubric_scores
+from filmstill.files import make_folder, storage_errors, write_text
+from filmstill.query import same_query
+from filmstill.records import Example
+from filmstill.student.artefact import Layout, write_manifest
+from filmstill.student.base import BaseModel, find_base
+from filmstill.student.decode import Decoder
+from filmstill.student.train.batches import encode
+from filmstill.student.train.calibration import fit_confidence
+from filmstill.student.train.card import card_text
+from filmstill.student.train.checkpoint import load_checkpoint
+from filmstill.student.train.export import export
+from filmstill.student.train.loop import ProgressCallback, fit, predict
+from filmstill.student.train.net import build_net, pad_id_of
+from filmstill.task import Task
+from filmstill.weights import FloatArray, weights_array
+
+MIN_QUERIES = 20
+"""Fewest distinct labelled queries that are worth training on."""
+_PARITY_QUERIES = 256
+_LIBRARIES = ("numpy", "onnx", "onnxruntime", "tokenizers", "torch", "transformers")
+
+
+@dataclass(frozen=True, slots=True)
+class Distilled:
+    """What a distillation run made.
+
+    Attributes:
+        folder: the student.
+        manifest: the facts written to its manifest.
+        rejects: how many lines of the file were left out; they are in `rejects.jsonl`.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    rejects: int
+
+
+def distill(
+    train: str | Path,
+    out: str | Path,
+    *,
+    task: Task | None = None,
+    config: DistillConfig | None = None,
+    resume: bool = False,
+    force: bool = False,
+    progress: ProgressCallback | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Distilled:
+    """Distil labelled queries into a student.
+
+    Args:
+        train: file of labelled examples.
+        out: the student's folder; made if need be.
+        task: what is routed; the built-in video search where None.
+        config: the settings; defaults where None.
+        resume: go on after the last finished epoch of a run that was stopped.
+        force: replace a finished student in `out`.
+        progress: called after every training step.
+        say: called with a line of text at every stage.
+
+    Raises:
+        InputError: `out` holds a finished student or a stopped run, and neither `force` nor
+            `resume` says what to do with it; or the file has too few examples.
+        BaseModelError: the base encoder is not found or not the one expected.
+        TrainingError: the run cannot be resumed, or the export does not equal the trained network.
+        StorageError: a file cannot be read or written; the state of the last epoch is kept.
+    """
+    started = time.monotonic()
+    task, config, layout = task or Task.builtin(), config or DistillConfig(), Layout(Path(out))
+    _check_out(layout, resume=resume, force=force)
+    file = _read(train, task)
+    training, validation = split(file.labelled, config.validation, config.seed)
+    base = find_base(config.base)
+    make_folder(layout.training)
+    if file.rejects:
+        write_rejects(file, layout.folder / "rejects.jsonl")
+    rejected = f", {len(file.rejects):,} lines rejected (rejects.jsonl)" if file.rejects else ""
+    say(f"{len(training):,} examples to train on, {len(validation):,} to validate{rejected}")
+
+    pad_id = pad_id_of(base.folder)
+    tokenizer = _copy_tokenizer(base, layout, config.max_tokens)
+    held_out = encode(validation, task, tokenizer, pad_id)
+    run = _identity(file, task, config, base)
+    state_path = layout.training / "state.pt"
+    start = load_checkpoint(state_path, run) if resume and state_path.is_file() else None
+    if start:
+        say(f"Resuming after epoch {start.epoch}")
+    with _threads(config.threads):
+        net = build_net(base, len(task.channels), config.dropout, config.seed)
+        state = fit(
+            net,
+            encode(training, task, tokenizer, pad_id),
+            held_out,
+            config,
+            start=start,
+            run=run,
+            state_path=state_path,
+            progress=progress,
+        )
+        raw = predict(net, held_out).numpy().astype(np.float64)  # (n_validation, c)
+        say("Exporting to ONNX, quantising to int8, comparing with the trained network")
+        parity = export(
+            net,
+            layout.model,
+            layout.training,
+            tokenizer=layout.tokenizer,
+            max_tokens=config.max_tokens,
+            pad_id=pad_id,
+            queries=[example.query for example in validation[:_PARITY_QUERIES]],
+            expected=raw[:_PARITY_QUERIES],
+        )
+    facts = {
+        "base": {"name": base.name, "sha256": base.sha256},
+        "data": _data_facts(file, training, validation),
+        "config": {**asdict(config), "epochs": config.epochs_for(len(training))},
+        "model": {"max_tokens": config.max_tokens, "pad_id": pad_id},
+        **_what_validation_tells(task, training, validation, raw),
+        "training": {"best_epoch": state.best_epoch, "history": state.history},
+        "parity": asdict(parity),
+        "libraries": _libraries(),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    write_text(layout.task, task.to_toml())
+    write_text(layout.card, card_text(task, facts))
+    write_manifest(layout, task, facts)
+    shutil.rmtree(layout.training, ignore_errors=True)
+    return Distilled(layout.folder, facts, len(file.rejects))
+
+
+def _check_out(layout: Layout, *, resume: bool, force: bool) -> None:
+    if layout.manifest.exists():
+        if not force:
+            raise InputError(
+                f"{layout.folder}: there is a finished student; give another --out, or --force to "
+                f"replace it"
+            )
+        with storage_errors("replace", layout.manifest):
+            layout.manifest.unlink()
+    stopped = (layout.training / "state.pt").is_file()
+    if stopped and not resume and not force:
+        raise InputError(
+            f"{layout.folder}: a training run was stopped here; give --resume to go on with it, "
+            f"or --force to start over"
+        )
+
+
+def _read(train: str | Path, task: Task) -> ExampleFile:
+    file = load_labelled(train, task)
+    distinct = len({same_query(example.query) for example in file.examples})
+    if distinct < MIN_QUERIES:
+        raise DataError(
+            f"{train}: {distinct} distinct labelled queries are too few; a student needs at least "
+            f"{MIN_QUERIES}, and learns well from 1,000"
+        )
+    return file
+
+
+def _copy_tokenizer(base: BaseModel, layout: Layout, max_tokens: int) -> Tokenizer:
+    with storage_errors("copy the tokenizer to", layout.tokenizer):
+        shutil.copyfile(base.folder / layout.tokenizer.name, layout.tokenizer)
+    tokenizer = Tokenizer.from_file(str(layout.tokenizer))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_tokens)
+    return tokenizer
+
+
+def _identity(
+    file: ExampleFile, task: Task, config: DistillConfig, base: BaseModel
+) -> dict[str, Any]:
+    """What has to be the same for a run to be resumed."""
+    settings = {key: value for key, value in asdict(config).items() if key != "base"}
+    return {"data": file.sha256, "task": task.fingerprint, "base": base.sha256, **settings}
+
+
+def _data_facts(
+    file: ExampleFile, training: list[Example], validation: list[Example]
+) -> dict[str, Any]:
+    return {
+        "file": file.path.name,
+        "sha256": file.sha256,
+        "examples": len(file.examples),
+        "distinct_queries": len({same_query(example.query) for example in file.examples}),
+        "rejected_lines": len(file.rejects),
+        "training": len(training),
+        "validation": len(validation),
+    }
+
+
+def _what_validation_tells(
+    task: Task, training: list[Example], validation: list[Example], raw: FloatArray
+) -> dict[str, Any]:
+    """The decoder, the confidence curve and the scores; `raw` is `(n_validation, c)`."""
+    labels, reference = (
+        weights_array([example.routing for example in rows if example.routing], task)
+        for rows in (training, validation)
+    )
+    sigma = float(np.sqrt(np.mean((raw - reference) ** 2)))
+    decoder = Decoder.fit(labels, task.steps, sigma)
+    decoded = decoder(raw)
+    scores = {
+        "queries": len(validation),
+        "rubric": round(float(rubric_scores(decoded, reference).mean()), 3),
+        "leading": round(float(leading_matches(decoded, reference).mean()), 4),
+        "mean_absolute_error": round(float(absolute_errors(decoded, reference).mean()), 4),
+    }
+    return {
+        "decoder": decoder.to_json(),
+        "confidence": asdict(fit_confidence(raw, reference)),
+        "training_mean": [round(float(weight), 6) for weight in labels.mean(axis=0)],
+        "validation_scores": scores,
+    }
+
+
+def _libraries() -> dict[str, str]:
+    found = {"filmstill": __version__, "python": platform.python_version()}
+    return found | {name: version(name) for name in _LIBRARIES}
+
+
+@contextmanager
+def _threads(threads: int) -> Iterator[None]:
+    """Let torch use so many threads inside the block; 0 takes all cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or os.cpu_count() or 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
