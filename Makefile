@@ -11,7 +11,7 @@ help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
 demo: $(VENV)/.ready ## distil on the shipped corpus, compare, route a dozen queries
-	$(BIN)/python benchmarks/demo.py
+	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.ready-dev ## every check: format, lint, types, tests
 	$(BIN)/ruff format --check .

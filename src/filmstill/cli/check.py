@@ -40,7 +40,7 @@ def check(
     as_json: bool,
     task_file: Path | None,
 ) -> int:
-    r"""Validate FILE and describe what it holds; the exit code is 1 if a line was rejected.
+    """Validate FILE and describe what it holds; the exit code is 1 if a line was rejected.
 
     FILE holds examples in the conversation or the evaluation format, or one query a line.
 

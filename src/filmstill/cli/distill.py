@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def distill(
     train: Path, out: Path, resume: bool, force: bool, task_file: Path | None, **settings: float
 ) -> None:
-    r"""Distil the labelled queries in TRAIN into a student.
+    """Distil the labelled queries in TRAIN into a student.
 
     TRAIN holds one JSON record a line, in the conversation or the evaluation format. Lines that
     cannot be used are reported and kept in DIR/rejects.jsonl.

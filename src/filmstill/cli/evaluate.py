@@ -48,7 +48,7 @@ def evaluate(
     as_json: bool,
     task_file: Path | None,
 ) -> None:
-    r"""Score routers on the labelled queries of a file.
+    """Score routers on the labelled queries of a file.
 
     The rubric score (1 to 5) is the numeric part of the judge's rubric: 5 no weight off by more
     than 0.05, 4 by 0.10, 3 the leading channel matches and the mean error is below 0.15, 1 a weight

@@ -41,7 +41,7 @@ class _Verbs(click.Group):
 @click.version_option(__version__, prog_name="filmstill")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
-    r"""Distil a large model's judgement of search queries into a millisecond router.
+    """Distil a large model's judgement of search queries into a millisecond router.
 
     \b
     Examples:

@@ -44,7 +44,7 @@ def route(
     as_json: bool,
     task_file: Path | None,
 ) -> int:
-    r"""Give each QUERY its channel weights; - reads one query a line from standard input.
+    """Give each QUERY its channel weights; - reads one query a line from standard input.
 
     With -, every line in gives one JSON line out, in order and at once; a line that is no query
     gives {"query", "error"}, and the exit code is 1 at the end.

@@ -3,18 +3,35 @@
 from importlib import resources
 from pathlib import Path
 
-from filmstill.errors import InputError
+from filmstill.errors import InputError, TaskError
 from filmstill.task import Task
 
 
 def corpus_path(task: Task) -> Path:
-    """The file of a task's own corpus.
+    """File of a task's own corpus, in the conversation format, to train on.
 
     Raises:
         InputError: the task has none, as is so for every task a user writes.
     """
-    path = Path(str(resources.files("filmstill") / "tasks" / task.name / "corpus.jsonl"))
-    if not path.is_file() or Task.builtin(task.name).fingerprint != task.fingerprint:
+    return _shipped(task, "corpus.jsonl")
+
+
+def evaluation_path(task: Task) -> Path:
+    """File of a task's own evaluation set: written apart from the corpus, never to train on.
+
+    Raises:
+        InputError: the task has none, as is so for every task a user writes.
+    """
+    return _shipped(task, "evaluation.jsonl")
+
+
+def _shipped(task: Task, name: str) -> Path:
+    path = Path(str(resources.files("filmstill") / "tasks" / task.name / name))
+    try:
+        same = Task.builtin(task.name).fingerprint == task.fingerprint
+    except TaskError:
+        same = False
+    if not same or not path.is_file():
         raise InputError(
             f"the task {task.name!r} has no examples of its own: name a file of labelled examples"
         )

@@ -35,7 +35,7 @@ def parse_label(label: object, task: Task) -> Routing:
         raise ValueError("the label's reasoning is not text")
     weights = {name: _weight(fields[name], name) for name in task.channel_names}
     total = math.fsum(weights.values())
-    if abs(total - 1) > SUM_TOLERANCE:
+    if abs(total - 1) > SUM_TOLERANCE + 1e-9:
         raise ValueError(f"the weights sum to {total:.4g}, not to 1")
     if abs(total - 1) > 1e-9:
         weights = {name: weight / total for name, weight in weights.items()}

@@ -63,10 +63,7 @@ class Scores:
 
     def to_dict(self) -> dict[str, Any]:
         """All values, ready for JSON; NaN becomes null."""
-        return {
-            key: None if isinstance(value, float) and np.isnan(value) else value
-            for key, value in asdict(self).items()
-        }
+        return {key: _without_nan(value) for key, value in asdict(self).items()}
 
 
 def evaluate(
@@ -147,3 +144,9 @@ def is_valid(routing: Routing, task: Task) -> bool:
         and all(0 <= weight <= 1 for weight in weights)  # false for NaN too
         and abs(sum(weights) - 1) <= _SUM_TOLERANCE
     )
+
+
+def _without_nan(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    return None if isinstance(value, float) and np.isnan(value) else value

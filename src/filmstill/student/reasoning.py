@@ -1,8 +1,8 @@
 """One or two English sentences on a routing, written from its evidence.
 
 The sentences are put together from what the student did: the weights as they are shown and the
-effects of the query's own words. They can therefore not contradict the weights, and no two queries
-get the same text unless their words and weights are the same.
+effects of the query's own words. They can therefore not contradict the weights, and two queries get
+the same text only where the same words decided and the weights are the same.
 """
 
 from collections.abc import Sequence

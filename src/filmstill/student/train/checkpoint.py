@@ -60,11 +60,18 @@ def load_checkpoint(path: Path, run: dict[str, Any]) -> Checkpoint:
         TrainingError: the file is damaged, or the run was started with something else.
         StorageError: it cannot be read.
     """
+    with storage_errors("read", path):
+        content = path.read_bytes()
     try:
-        with storage_errors("read", path):
-            state = torch.load(path, weights_only=True)
-        checkpoint = Checkpoint(**state)
-    except (RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        checkpoint = Checkpoint(**torch.load(io.BytesIO(content), weights_only=True))
+    except (
+        OSError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        EOFError,
+        pickle.UnpicklingError,
+    ) as error:
         raise TrainingError(
             f"{path}: the training state is damaged; run again without --resume"
         ) from error

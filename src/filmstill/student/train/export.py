@@ -1,6 +1,9 @@
 """From the trained network to the quantised ONNX file, and the proof that both say the same."""
 
+import errno
 import logging
+import os
+import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +25,9 @@ FLOAT_TOLERANCE = 1e-4
 """Largest difference of a raw weight between the trained network and its float32 export."""
 INT8_MEAN_TOLERANCE = 0.015
 """Mean difference of a raw weight between the trained network and the quantised export."""
+
+
+_COPIES = 2  # of the float32 model that quantising writes beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,9 @@ def export(
     float_path, int8_path = workshop / "float.onnx", workshop / "int8.onnx"
     with storage_errors("write", workshop), _quiet():
         _to_onnx(net, float_path)
+        # onnx writes its copies without looking whether the disk took them.
+        if shutil.disk_usage(workshop).free < _COPIES * float_path.stat().st_size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         # Unsigned weights: with signed ones, processors without VNNI saturate when they add up
         # pairs of products, and the student would answer differently there.
         quantize_dynamic(float_path, int8_path, weight_type=QuantType.QUInt8)
@@ -112,17 +121,26 @@ def _to_onnx(net: StudentNet, path: Path) -> None:
     mask = ids.clone()
     mask[1, 5:] = 0
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length", max=512)}
-    torch.onnx.export(
+    program = torch.onnx.export(
         weigher,
         (ids, mask),
-        str(path),
         input_names=["input_ids", "attention_mask"],
         output_names=["weights"],
         dynamic_shapes={"input_ids": axes, "attention_mask": axes},
         dynamo=True,
-        external_data=False,
         verbose=False,
     )
+    if program is None:
+        raise TrainingError("the exporter made no ONNX program")
+    model = program.model_proto
+    # The exporter notes the Python line behind every node, with this machine's paths.
+    for node in model.graph.node:
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
+        value.ClearField("metadata_props")
+    model.graph.ClearField("metadata_props")
+    path.write_bytes(model.SerializeToString())
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def build_net(base: BaseModel, n_channels: int, dropout: float, seed: int) -> St
     try:
         config = _with_dropout(AutoConfig.from_pretrained(base.folder), dropout)
         encoder = AutoModel.from_pretrained(base.folder, config=config, dtype=torch.float32)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except Exception as error:  # safetensors and transformers have no common base for theirs
         raise BaseModelError(f"base model {base.folder}: cannot be loaded ({error})") from error
     finally:
         if bars:

@@ -1,0 +1,110 @@
+"""Latency, throughput, memory and size of a student: `make bench`.
+
+Every figure is taken in a process of its own that does nothing but route, on one thread. Without
+--router, a student is first distilled from a small part of the shipped corpus: its scores are low,
+its speed is that of every student, since speed depends on the network's shape alone.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+PUBLISHED_MS = 833.0  # mean latency of the published distilled model
+TARGETS = {
+    "route p50 (ms)": ("<=", 2.0),
+    "route p99 (ms)": ("<=", 5.0),
+    "explain p50 (ms)": ("<=", 25.0),
+    "batch (queries/s)": (">=", 600.0),
+    "peak memory (MB)": ("<=", 200.0),
+    "artefact (MB)": ("<=", 25.0),
+}
+
+
+def measure(folder: str) -> dict[str, float]:
+    """All figures of one student, in this process."""
+    from filmstill import Router, Task, load_examples
+    from filmstill.data.corpus import evaluation_path
+
+    start = time.perf_counter()
+    router = Router.load(folder)
+    router.route("warm up")
+    cold_ms = (time.perf_counter() - start) * 1000
+    task = Task.builtin()
+    queries = [item.query for item in load_examples(evaluation_path(task), task).examples]
+
+    def times(**options: bool) -> np.ndarray:
+        taken = []
+        for query in queries:
+            begin = time.perf_counter()
+            router.route(query, **options)
+            taken.append((time.perf_counter() - begin) * 1000)
+        return np.array(taken)
+
+    times()  # warm
+    # The quietest of five rounds per query: other processes of the machine only ever add time.
+    plain = np.min([times() for _ in range(5)], axis=0)
+    noisy = np.concatenate([times() for _ in range(3)])
+    explained = times(explain=True)
+    begin = time.perf_counter()
+    for _ in range(5):
+        router.route_many(queries)
+    rate = 5 * len(queries) / (time.perf_counter() - begin)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()) / 1e6
+    return {
+        "load and first query (ms)": cold_ms,
+        "route p50 (ms)": float(np.percentile(noisy, 50)),
+        "route p99 (ms)": float(np.percentile(noisy, 99)),
+        "route p99, best of 5 (ms)": float(np.percentile(plain, 99)),
+        "explain p50 (ms)": float(np.percentile(explained, 50)),
+        "explain p99 (ms)": float(np.percentile(explained, 99)),
+        "batch (queries/s)": rate,
+        "peak memory (MB)": peak,
+        "artefact (MB)": size,
+        "times faster than published": PUBLISHED_MS / float(np.mean(noisy)),
+    }
+
+
+def main() -> None:
+    """Measure, print a table, and exit with 1 where a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--router", help="student folder")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.inside:
+        print(json.dumps(measure(options.router)))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.router or _student(Path(scratch) / "student")
+        command = [sys.executable, __file__, "--inside", "--router", str(folder)]
+        figures = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    missed = 0
+    for name, value in figures.items():
+        sign, bound = TARGETS.get(name, ("", 0.0))
+        met = not sign or (value <= bound if sign == "<=" else value >= bound)
+        missed += not met
+        target = f"target {sign} {bound:g}" + ("" if met else "  MISSED") if sign else ""
+        print(f"{name:<28} {value:>9.2f}  {target}")
+    sys.exit(1 if missed else 0)
+
+
+def _student(folder: Path) -> Path:
+    from filmstill import DistillConfig, Task, distill
+    from filmstill.data.corpus import corpus_path
+
+    lines = corpus_path(Task.builtin()).read_text(encoding="utf-8").splitlines()[:200]
+    train = folder.parent / "train.jsonl"
+    train.write_text("\n".join(lines), encoding="utf-8")
+    distill(train, folder, config=DistillConfig(epochs=1))
+    return folder
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""The main job on one screen: `make demo`.
+
+Distils a student from a stratified part of the shipped corpus, compares it with the baselines on
+queries that were written apart from the corpus, and routes a dozen queries.
+"""
+
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from filmstill import Example, Router, Task, load_examples
+from filmstill.data.corpus import corpus_path, evaluation_path
+from filmstill.data.formats import conversation_record
+from filmstill.data.reading import write_records
+
+FOLDER = Path("runs/demo")
+PART = 1200  # examples of the corpus that the demo trains on, so that it takes about two minutes
+PUBLISHED_MS = 833.0  # mean latency of the published distilled model
+
+QUERIES = (
+    "Olivia talking about growing up in poverty",
+    "a kettle whistles, then a door slams",
+    "drone shot of a lighthouse at dawn",
+    "Breaking Bad season 3",
+    "what did the senator say about water rights",
+    "slow sad piano with rain outside",
+    "a sign that says listen",
+    "silent disco on a rooftop",
+    "Freddie Mercury at Live Aid",
+    "crowd booing while the referee explains the penalty",
+    "HOW DO I CHANGE A BICYCLE TYRE",
+    "footage we may use in Japan until 2030",
+)
+
+
+def main() -> None:
+    """Run the demo."""
+    task, console = Task.builtin(), Console(highlight=False)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    train, student = FOLDER / "train.jsonl", FOLDER / "student"
+    examples = load_examples(corpus_path(task), task).examples
+    part = stratified(examples, PART)
+    write_records(train, [conversation_record(example, task) for example in part])
+    console.rule("1. Distil")
+    console.print(
+        f"{len(part):,} of the {len(examples):,} labelled queries that ship with Filmstill"
+    )
+    run("distill", train, "--out", student, "--force")
+    console.rule("2. Compare")
+    console.print("Queries that another writer wrote, in domains the corpus does not seek out:")
+    routers = ["--router", student, "--router", "tfidf", "--router", "mean"]
+    run("evaluate", *routers, "--set", evaluation_path(task), "--train", train)
+    console.rule("3. Route")
+    show_routes(Router.load(student), console)
+
+
+def stratified(examples: tuple[Example, ...], count: int) -> list[Example]:
+    """The first examples of every intent, in proportion to how many each has."""
+    by_intent = defaultdict(list)
+    for example in examples:
+        by_intent[example.tags["intent"]].append(example)
+    share = count / len(examples)
+    return [item for group in by_intent.values() for item in group[: round(share * len(group))]]
+
+
+def show_routes(router: Router, console: Console) -> None:
+    """A table of a dozen queries with weights and reasoning."""
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    table.add_column("query and reasoning", ratio=1)
+    for name in router.task.channel_names:
+        table.add_column(name, justify="right")
+    times = []
+    for query in QUERIES:
+        start = time.perf_counter()
+        router.route(query)
+        times.append((time.perf_counter() - start) * 1000)
+        routing = router.route(query, explain=True)
+        cells = [
+            Text(f"{weight:g}", style="bold green" if name in routing.leading else "")
+            for name, weight in routing.weights.items()
+        ]
+        words = Text.assemble((query, "bold"), "\n", (routing.reasoning, "dim"), "\n")
+        table.add_row(words, *cells)
+    console.print(table)
+    median = sorted(times)[len(times) // 2]
+    console.print(
+        f"A query takes {median:.1f} ms on one thread: {PUBLISHED_MS / median:,.0f} times faster "
+        f"than the {PUBLISHED_MS:g} ms published for a distilled language model in the cloud.\n"
+        f'Your turn:  .venv/bin/filmstill route "your query" --router {FOLDER}/student --explain',
+        soft_wrap=True,
+    )
+
+
+def run(*words: object) -> None:
+    """Run one `filmstill` command, shown as it would be typed."""
+    print(f"\n$ filmstill {' '.join(map(str, words))}", flush=True)
+    subprocess.run([sys.executable, "-m", "filmstill.cli.main", *map(str, words)], check=True)
+
+
+if __name__ == "__main__":
+    main()
