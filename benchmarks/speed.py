@@ -84,7 +84,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.router or _student(Path(scratch) / "student")
         command = [sys.executable, __file__, "--inside", "--router", str(folder)]
-        figures = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+        figures = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     missed = 0
     for name, value in figures.items():
         sign, bound = TARGETS.get(name, ("", 0.0))

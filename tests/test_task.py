@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filmstill import Channel, Task
-from filmstill.errors import StorageError, TaskError
+from filmstill.errors import InputError, StorageError, TaskError
 from filmstill.task import parse_task
 
 CHANNELS = (
@@ -104,7 +104,7 @@ def test_files(tmp_path: Path) -> None:
         Task.load(tmp_path / "none.toml")
     path = tmp_path / "task.toml"
     path.write_bytes(b"\xff\xfe" + HEAD.encode("utf-16-le"))
-    with pytest.raises(TaskError, match="not UTF-8"):
+    with pytest.raises(InputError, match="not UTF-8"):
         Task.load(path)
     path.write_bytes(b"\xef\xbb\xbf" + (HEAD + CHANNELS).replace("\n", "\r\n").encode())
     assert Task.load(path).channel_names == ("a", "b")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filmstill.errors import StorageError
+from filmstill.errors import InputError, StorageError
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space and run again",
@@ -67,6 +67,23 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 text file's content, without a byte-order mark.
+
+    Raises:
+        StorageError: the file cannot be read.
+        InputError: it is not UTF-8.
+    """
+    with storage_errors("read", path):
+        content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: not UTF-8 text (byte {error.start}): save it as UTF-8"
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:

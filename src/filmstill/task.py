@@ -14,7 +14,7 @@ from typing import Any
 
 from filmstill import prompts
 from filmstill.errors import TaskError
-from filmstill.files import storage_errors
+from filmstill.files import read_text
 
 BUILTIN = "video-search"
 MIN_CHANNELS, MAX_CHANNELS = 2, 12
@@ -106,18 +106,10 @@ class Task:
 
         Raises:
             TaskError: the file is not a valid task; the message names the field.
+            InputError: it is not UTF-8 text.
             StorageError: it cannot be read.
         """
-        path = Path(path)
-        with storage_errors("read", path):
-            raw = path.read_bytes()
-        try:
-            text = raw.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise TaskError(
-                f"{path}: not UTF-8 text (byte {error.start}): save it as UTF-8"
-            ) from error
-        return parse_task(text, str(path))
+        return parse_task(read_text(Path(path)), str(path))
 
     def to_toml(self) -> str:
         """The task as TOML text that `load` reads back to an equal task."""

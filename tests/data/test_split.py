@@ -21,14 +21,6 @@ def test_no_query_is_on_both_sides_and_none_is_lost(
         assert validation
 
 
-def test_children_stay_with_their_parent() -> None:
-    grown = [Example(f"child {n}", tags={"parent": f"p{n % 4}"}) for n in range(40)]
-    training, validation = split(grown, 0.25, 0)
-    parents = lambda items: {item.tags["parent"] for item in items}  # noqa: E731
-    assert len(validation) == 10
-    assert not parents(training) & parents(validation)
-
-
 def test_the_share_is_of_distinct_queries_and_the_seed_decides_which() -> None:
     examples = [Example(f"query {number}") for number in range(100)]
     assert len(split(examples, 0.2, 1)[1]) == 20

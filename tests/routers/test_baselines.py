@@ -61,7 +61,7 @@ def test_baselines_keep_the_contract(name: str, tmp_path: Path, shop: Task) -> N
 
 
 def test_a_users_task_has_no_corpus_to_learn_from(shop: Task) -> None:
-    with pytest.raises(InputError, match="'shop' has no examples of its own"):
+    with pytest.raises(InputError, match=r"'shop' has no corpus.jsonl of its own"):
         Router.load("mean", task=shop)
 
 

@@ -27,7 +27,7 @@ def cases(draw: st.DrawFn) -> tuple[str, np.ndarray, WordEffects]:
     query = " ".join(words)
     effects = draw(
         st.lists(
-            st.lists(st.floats(-0.5, 0.5), min_size=4, max_size=4),
+            st.lists(st.just(0.0) | st.floats(-0.5, 0.5), min_size=4, max_size=4),
             min_size=len(words),
             max_size=len(words),
         )
@@ -98,7 +98,7 @@ def test_two_that_tie_are_both_named(task: Task) -> None:
     assert '"tower" asks for what can be seen' in text
 
 
-def test_short_words_take_their_neighbour_along(task: Task) -> None:
+def test_small_words_take_their_neighbour_along(task: Task) -> None:
     query = "what is in the box"
     words = effects(query, {"in": [0.3, 0, 0, 0], "the": [0.01, 0, 0, 0], "is": [0, 0, 0.01, 0]})
     text = reasoning_of(query, np.array([0.8, 0.0, 0.0, 0.2]), words, task)
@@ -109,6 +109,12 @@ def test_an_even_split_claims_no_leader(task: Task) -> None:
     text = reasoning_of("hm", np.full(4, 0.25), effects("hm", {}), task)
     assert "evenly" in text
     assert not any(f"{name} leads" in text for name in NAMES)
+
+
+def test_three_that_tie_although_no_word_speaks_for_any(task: Task) -> None:
+    weights = np.array([0.3, 0.3, 0.1, 0.3])
+    text = reasoning_of("this and that", weights, effects("this and that", {}), task)
+    assert "visual, audio and metadata lead narrowly with 0.3" in text
 
 
 def test_a_query_without_words_still_gets_a_sentence(task: Task) -> None:

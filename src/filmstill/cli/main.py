@@ -16,6 +16,7 @@ _VERBS = {
     "check": "Validate and describe a file of examples.",
     "distill": "Distil labelled queries into a student.",
     "evaluate": "Score routers against reference labels.",
+    "grow": "Grow labelled examples in other words.",
     "route": "Give queries their channel weights.",
 }
 

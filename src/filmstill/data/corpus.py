@@ -25,6 +25,15 @@ def evaluation_path(task: Task) -> Path:
     return _shipped(task, "evaluation.jsonl")
 
 
+def growth_path(task: Task) -> Path:
+    """File that says what may be exchanged in the queries of a task; see `data.growth`.
+
+    Raises:
+        InputError: the task has none, as is so for every task a user writes.
+    """
+    return _shipped(task, "growth.toml")
+
+
 def _shipped(task: Task, name: str) -> Path:
     path = Path(str(resources.files("filmstill") / "tasks" / task.name / name))
     try:
@@ -32,7 +41,5 @@ def _shipped(task: Task, name: str) -> Path:
     except TaskError:
         same = False
     if not same or not path.is_file():
-        raise InputError(
-            f"the task {task.name!r} has no examples of its own: name a file of labelled examples"
-        )
+        raise InputError(f"the task {task.name!r} has no {name} of its own: name a file")
     return path

@@ -7,28 +7,42 @@ from filmstill.query import same_query
 from filmstill.records import Example
 
 
-def group_key(example: Example) -> str:
-    """What must stay on one side: the example's parent where it has one, else its query."""
-    return same_query(example.tags.get("parent") or example.query)
+def families(examples: Sequence[Example]) -> list[str]:
+    """For each example a name that is equal for all that must stay on one side of a split.
+
+    Repeats of a query (in any case or spacing) are one family, and so are a parent and the
+    children grown from it, which the tags "id" and "parent" tell.
+    """
+    roots: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        while roots.setdefault(key, key) != key:
+            key = roots[key]
+        return key
+
+    for example in examples:
+        keys = [f"query {same_query(example.query)}"]
+        keys += [f"id {example.tags[tag]}" for tag in ("id", "parent") if tag in example.tags]
+        for key in keys[1:]:
+            roots[root(key)] = root(keys[0])
+    return [root(f"query {same_query(example.query)}") for example in examples]
 
 
 def split(
     examples: Sequence[Example], share: float, seed: int
 ) -> tuple[list[Example], list[Example]]:
-    """Training and validation examples, split by distinct query.
-
-    Repeats of a query (in any case or spacing), and rows grown from one parent, stay together.
+    """Training and validation examples, split by family (see `families`).
 
     Args:
         examples: in any order; both results keep it.
-        share: share of distinct queries that go to validation, 0..1; at least one does, and at
-            least one stays, unless the share is 0.
+        share: share of families that go to validation, 0..1; at least one does, and at least one
+            stays.
         seed: of the shuffle.
     """
-    groups = sorted({group_key(example) for example in examples})
+    names = families(examples)
+    groups = sorted(set(names))
     random.Random(seed).shuffle(groups)  # noqa: S311 - not for secrets
-    count = min(max(1, round(share * len(groups))), len(groups) - 1) if share else 0
-    held_out = set(groups[:count])
-    training = [example for example in examples if group_key(example) not in held_out]
-    validation = [example for example in examples if group_key(example) in held_out]
+    held_out = set(groups[: min(max(1, round(share * len(groups))), len(groups) - 1)])
+    training = [item for item, name in zip(examples, names, strict=True) if name not in held_out]
+    validation = [item for item, name in zip(examples, names, strict=True) if name in held_out]
     return training, validation

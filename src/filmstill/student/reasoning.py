@@ -18,8 +18,16 @@ from filmstill.weights import FloatArray
 NOTICEABLE = 0.02
 """Smallest effect that is called evidence: below it, noise of the quantised network."""
 _COMPANION = 0.4  # a neighbour joins a phrase at this share of the strongest effect
-_SHORT = 3  # words of up to this length say little alone, and take a neighbour along
+# English words that say nothing when quoted alone; a phrase of these takes a neighbour along.
+_SMALL = frozenset(
+    """
+    a an and any are as at be but by do for from had has have his her how i if in into is it its
+    me my no not of off on or our out over she he so some than that the their then there they
+    this to up was we were what when where which while who with you your
+    """.split()
+)
 _EVEN = 0.15  # spread of the weights up to which no channel stands out
+_WORTH_SAYING = 0.2  # weight from which a channel that does not lead is worth a sentence
 _MAX_EVIDENCE = 8
 
 
@@ -97,9 +105,9 @@ def _even(
     if len(leaders) == len(weights):
         return f"Nothing in {_whole(query)} tells the channels apart, so all share the lead evenly."
     names = _listed([task.channels[i].name for i in leaders])
-    words = _listed(sorted({phrases[i] for i in leaders if phrases[i]}))
+    quoted = [phrases[i] for i in leaders if phrases[i]]
     verb = "leads" if len(leaders) == 1 else "lead"
-    because = f", helped by {words}" if words else ""
+    because = f", helped by {_listed(quoted)}" if quoted else ""
     return (
         f"{_whole(query)} speaks to several channels at once; {names} {verb} narrowly with "
         f"{float(weights.max()):g}{because}."
@@ -117,7 +125,7 @@ def _rest(
     """What brings in the strongest channel that does not lead, or which channels play no part."""
     others = [i for i in np.argsort(-weights, kind="stable") if i not in leaders]
     for i in others:
-        if weights[i] <= TOLERANCE:
+        if weights[i] < _WORTH_SAYING - TOLERANCE:
             break
         phrase = _phrase(query, words, int(i), used)
         if phrase:
@@ -137,7 +145,7 @@ def _phrase(query: str, words: WordEffects, channel: int, used: set[int]) -> str
     """The quoted words that speak most for a channel, "" where none does; marks them as used.
 
     Starts from the strongest word and takes in neighbours that speak for the channel too; a phrase
-    of short words alone ("on the") takes in the next word, since it says nothing by itself.
+    of small words alone ("on the") takes in a neighbour, since it says nothing by itself.
     """
     if len(words.words) == 1 and not used:  # leaving it out would leave no query
         used.add(0)
@@ -155,7 +163,7 @@ def _phrase(query: str, words: WordEffects, channel: int, used: set[int]) -> str
         first -= 1
     while last + 1 < len(effects) and effects[last + 1] >= threshold:
         last += 1
-    if all(len(words.words[i]) <= _SHORT for i in range(first, last + 1)):
+    if all(words.words[i].lower() in _SMALL for i in range(first, last + 1)):
         neighbours = [i for i in (first - 1, last + 1) if 0 <= i < len(effects) and i not in used]
         if neighbours:
             chosen = max(neighbours, key=lambda i: effects[i])

@@ -23,7 +23,7 @@ from filmstill.weights import FloatArray
 
 FLOAT_TOLERANCE = 1e-4
 """Largest difference of a raw weight between the trained network and its float32 export."""
-INT8_MEAN_TOLERANCE = 0.015
+INT8_MEAN_TOLERANCE = 0.01
 """Mean difference of a raw weight between the trained network and the quantised export."""
 
 
@@ -89,9 +89,16 @@ def export(
         # onnx writes its copies without looking whether the disk took them.
         if shutil.disk_usage(workshop).free < _COPIES * float_path.stat().st_size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        # Unsigned weights: with signed ones, processors without VNNI saturate when they add up
-        # pairs of products, and the student would answer differently there.
-        quantize_dynamic(float_path, int8_path, weight_type=QuantType.QUInt8)
+        # Signed weights run twice as fast as unsigned ones; seven bits of them, since processors
+        # without VNNI saturate when they add up pairs of full products and would answer
+        # differently; a scale per output column makes up for the lost bit.
+        quantize_dynamic(
+            float_path,
+            int8_path,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            reduce_range=True,
+        )
     float_error, int8_error = (
         np.abs(
             StudentModel(path, tokenizer, max_tokens=max_tokens, pad_id=pad_id).weights(queries)
