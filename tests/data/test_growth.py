@@ -81,7 +81,7 @@ def parents(count: int) -> list[Example]:
     ]
 
 
-@given(st.integers(1, 12), st.integers(0, 60), st.integers(0, 3))
+@given(st.integers(2, 12), st.integers(0, 60), st.integers(0, 3))
 def test_children_keep_the_label_and_point_to_their_parent(
     count: int, wanted: int, seed: int
 ) -> None:
