@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SHIPPED := src/filmstill/tasks/video-search
 TEACHER ?= ../shared/teacher
 
-.PHONY: demo test test-slow bench bench-teacher format clean help
+.PHONY: demo test test-slow bench bench-teacher leakage student format clean help
 
 help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -24,6 +25,15 @@ test-slow: $(VENV)/.ready-dev ## the checks that take minutes or need root
 
 bench: $(VENV)/.ready ## latency, throughput, memory and size of a student
 	$(BIN)/python benchmarks/speed.py
+
+student: $(VENV)/.ready ## make the shipped student again from the shipped corpus
+	$(BIN)/filmstill grow --out runs/student/train.jsonl --force
+	$(BIN)/filmstill distill runs/student/train.jsonl --out $(SHIPPED)/student --force
+	$(BIN)/filmstill evaluate --router shipped --router tfidf --router mean \
+	  --set $(SHIPPED)/evaluation.jsonl --train runs/student/train.jsonl
+
+leakage: $(VENV)/.ready ## near-duplicates between the corpus and the evaluation set
+	$(BIN)/python benchmarks/leakage.py
 
 bench-teacher: $(VENV)/.ready ## distil the real teacher's labels in TEACHER and evaluate
 	$(BIN)/python benchmarks/teacher.py $(TEACHER)

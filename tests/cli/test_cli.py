@@ -57,7 +57,7 @@ def test_version_and_wrong_usage(run: Run) -> None:
     assert run("--version").out.startswith("filmstill, version 0.")
     assert run("fly").code == 2
     assert "No such command 'fly'" in run("fly").err
-    assert run("route", "x").code == 2
+    assert run("route").code == 2
     assert run("distill", "x", "--out", "y", "--epochs", "-1").code == 2
 
 

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     from filmstill.data.description import Description
     from filmstill.data.reading import ExampleFile
+    from filmstill.data.variety import Variety
     from filmstill.evals.noise import TeacherNoise
 
 _SHOWN_REJECTS = 10
+_SHOWN_VALUES = 14
 
 
 @click.command()
@@ -52,6 +54,7 @@ def check(
     from filmstill.data.description import describe
     from filmstill.data.plots import plot_weights
     from filmstill.data.reading import load_examples, write_rejects
+    from filmstill.data.variety import tag_counts, variety
     from filmstill.evals.noise import teacher_noise
     from filmstill.task import Task
 
@@ -59,17 +62,23 @@ def check(
     read = load_examples(file, task)
     facts = describe(read, task)
     noise = teacher_noise(read.examples, task)
+    wording, tags = variety(read.examples), tag_counts(read.examples)
     if as_json:
         both = {
             "file": str(file),
             "sha256": read.sha256,
             **facts.to_dict(),
+            "variety": asdict(wording),
+            "tags": tags,
             "teacher_noise": noise and asdict(noise),
             "rejects": [{"line": item.line, "reason": item.reason} for item in read.rejects],
         }
         click.echo(json.dumps(both, indent=2, ensure_ascii=False))
     else:
-        _show(read, facts, noise)
+        _show(read, facts, wording)
+        _show_tags(tags, facts.examples)
+        if noise:
+            _show_noise(noise)
     if read.rejects:
         kept = rejects_path or file.with_name(file.name + ".rejects.jsonl")
         write_rejects(read, kept)
@@ -80,7 +89,7 @@ def check(
     return 1 if read.rejects else 0
 
 
-def _show(read: "ExampleFile", facts: "Description", noise: "TeacherNoise | None") -> None:
+def _show(read: "ExampleFile", facts: "Description", wording: "Variety") -> None:
     from filmstill.cli.screen import out
 
     console = out()
@@ -93,6 +102,8 @@ def _show(read: "ExampleFile", facts: "Description", noise: "TeacherNoise | None
         ("with reasoning", f"{facts.with_reasoning:,}"),
         ("off the grid", f"{facts.off_grid:,}"),
         ("rejected lines", f"{facts.rejected:,}"),
+        ("distinct n-grams", _ngram_text(wording)),
+        ("longest template", _template_text(wording)),
     ]
     for name, value in rows:
         console.print(f"  {name:<17} {value}")
@@ -107,13 +118,39 @@ def _show(read: "ExampleFile", facts: "Description", noise: "TeacherNoise | None
         console.print(f"    ... and {len(read.rejects) - _SHOWN_REJECTS:,} more")
     if facts.labelled:
         _show_weights(console, facts)
-    if noise:
-        console.print(
-            f"Teacher's noise: {noise.queries:,} queries are labelled more than once. Two labels "
-            f"of one query differ by {noise.mean_absolute_error:.3f} a weight and score "
-            f"{noise.rubric:.2f} against each other: that is the ceiling, not 5.",
-            soft_wrap=True,
-        )
+
+
+def _ngram_text(wording: "Variety") -> str:
+    names = {1: "words", 2: "pairs", 3: "triples"}
+    return ", ".join(f"{share:.0%} of {names[order]}" for order, share in wording.distinct.items())
+
+
+def _template_text(wording: "Variety") -> str:
+    if not wording.template:
+        return "none"
+    return f'"{wording.template}" in {wording.template_queries} of {wording.queries:,} queries'
+
+
+def _show_tags(tags: dict[str, dict[str, int]], total: int) -> None:
+    from filmstill.cli.screen import out
+
+    console = out()
+    for name, counts in tags.items():
+        shown = list(counts.items())[:_SHOWN_VALUES]
+        text = ", ".join(f"{value} {count / total:.0%}" for value, count in shown)
+        more = f", and {len(counts) - len(shown)} more" if len(counts) > len(shown) else ""
+        console.print(f"{name}: {text}{more}", style="dim", markup=False, soft_wrap=True)
+
+
+def _show_noise(noise: "TeacherNoise") -> None:
+    from filmstill.cli.screen import out
+
+    out().print(
+        f"Teacher's noise: {noise.queries:,} queries are labelled more than once. Two labels of "
+        f"one query differ by {noise.mean_absolute_error:.3f} a weight and score "
+        f"{noise.rubric:.2f} against each other: that is the ceiling, not 5.",
+        soft_wrap=True,
+    )
 
 
 def _show_weights(console: "Console", facts: "Description") -> None:

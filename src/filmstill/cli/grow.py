@@ -49,13 +49,13 @@ def grow(
       filmstill grow --out grown.jsonl
       filmstill grow train.jsonl --out grown.jsonl --count 5000 --seed 1
     """
-    from filmstill.data.corpus import corpus_path, growth_path
+    from filmstill.data.corpus import corpus_path, evaluation_path, growth_path
     from filmstill.data.formats import conversation_record
     from filmstill.data.growth import Growth
     from filmstill.data.growth import grow as run
     from filmstill.data.reading import load_examples, load_labelled, write_records
     from filmstill.errors import InputError
-    from filmstill.files import read_text
+    from filmstill.files import make_folder, read_text
     from filmstill.task import Task
 
     if out.exists() and not force:
@@ -65,10 +65,13 @@ def grow(
     read = load_labelled(file or corpus_path(task), task)
     for reject in read.rejects:
         click.echo(f"Left out {read.path}:{reject.line}: {reject.reason}", err=True)
+    if exclude is None and file is None:
+        exclude = evaluation_path(task)
     forbidden = load_examples(exclude, task).examples if exclude else ()
     grown = run(
         read.examples, growth, count=count, seed=seed, forbidden=[item.query for item in forbidden]
     )
+    make_folder(out.parent)
     write_records(out, [conversation_record(example, task, with_tags=True) for example in grown])
     click.echo(
         f"{len(grown):,} examples in {out}, {len(grown) - len(read.examples):,} of them grown"

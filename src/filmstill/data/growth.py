@@ -106,7 +106,9 @@ def _child(
     language = parent.tags.get("language", "en")
     for _ in range(_ATTEMPTS):
         query, done = parent.query, []
-        for name in chooser.sample(sorted(OPERATIONS), chooser.randint(1, MAX_OPERATIONS)):
+        chosen = chooser.sample(sorted(OPERATIONS), chooser.randint(1, MAX_OPERATIONS))
+        # Few queries hold a word that can be exchanged; those that do are always asked to.
+        for name in dict.fromkeys(("swap", "numbers", *chosen)):
             changed = OPERATIONS[name](query, language, growth, chooser)
             if changed != query:
                 query = changed
