@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SHIPPED := src/filmstill/tasks/video-search
 TEACHER ?= ../shared/teacher
 
-.PHONY: demo test test-slow bench bench-teacher leakage student format clean help
+.PHONY: demo test test-slow bench bench-teacher leakage student docs format clean help
 
 help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -37,6 +37,9 @@ leakage: $(VENV)/.ready ## near-duplicates between the corpus and the evaluation
 
 bench-teacher: $(VENV)/.ready ## distil the real teacher's labels in TEACHER and evaluate
 	$(BIN)/python benchmarks/teacher.py $(TEACHER)
+
+docs: $(VENV)/.ready-dev ## write docs/cli.md from the help texts
+	$(BIN)/python docs/make_cli.py
 
 format: $(VENV)/.ready-dev ## format and mend what can be mended by itself
 	$(BIN)/ruff format .
