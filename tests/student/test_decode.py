@@ -10,14 +10,15 @@ LABELS = np.array([[0.8, 0.2, 0.0]] * 8 + [[0.6, 0.2, 0.2]] * 2)
 
 
 def test_by_hand() -> None:
-    decoder = Decoder.fit(LABELS, 10, sigma=0.1)
-    # |w - v|^2: 0.0200 to the frequent label, 0.0152 to the rare one; over 2 sigma^2 = 0.02 that is
-    # 1.00 and 0.76; the counts 8 and 2 add log 8 = 2.08 and log 2 = 0.69: the frequent one wins
-    raw = np.array([[0.69, 0.21, 0.10]])
-    assert ((raw - LABELS[0]) ** 2).sum() == pytest.approx(0.0222)
-    assert ((raw - LABELS[-1]) ** 2).sum() == pytest.approx(0.0182)
+    decoder = Decoder.fit(LABELS, 10, sigma=0.05)
+    # |w - v|^2 is 0.0114 to the frequent label, 0.0314 to the rare one, 0.0014 to the rounding;
+    # over 2 sigma^2 = 0.005 that is 2.28, 6.28 and 0.28; the log counts are log 8 = 2.08,
+    # log 2 = 0.69 and log 0.5 = -0.69: -0.20, -5.59 and -0.97, so the frequent label wins
+    raw = np.array([[0.72, 0.21, 0.07]])
+    assert ((raw - LABELS[0]) ** 2).sum() == pytest.approx(0.0114)
+    assert ((raw - LABELS[-1]) ** 2).sum() == pytest.approx(0.0314)
     assert decoder(raw).tolist() == [[0.8, 0.2, 0.0]]
-    # a surer student: the distances count a hundred times more, and the rounding itself is nearest
+    # a surer student: the distances count 25 times more, and the rounding is nearest
     assert Decoder.fit(LABELS, 10, sigma=0.01)(raw).tolist() == [[0.7, 0.2, 0.1]]
 
 
