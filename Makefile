@@ -26,10 +26,10 @@ test-slow: $(VENV)/.ready-dev ## the checks that take minutes or need root
 bench: $(VENV)/.ready ## latency, throughput, memory and size of a student
 	$(BIN)/python benchmarks/speed.py
 
-student: $(VENV)/.ready ## make the shipped student again from the shipped corpus
+student: $(VENV)/.ready ## distil a student for everyday use from the whole shipped corpus
 	$(BIN)/filmstill grow --out runs/student/train.jsonl --force
-	$(BIN)/filmstill distill runs/student/train.jsonl --out $(SHIPPED)/student --force
-	$(BIN)/filmstill evaluate --router shipped --router tfidf --router mean \
+	$(BIN)/filmstill distill runs/student/train.jsonl --out runs/student/student --force
+	$(BIN)/filmstill evaluate --router runs/student/student --router tfidf --router mean \
 	  --set $(SHIPPED)/evaluation.jsonl --train runs/student/train.jsonl
 
 leakage: $(VENV)/.ready ## near-duplicates between the corpus and the evaluation set

@@ -40,7 +40,7 @@ class Router(ABC):
 
     @staticmethod
     def load(
-        address: str | Path | None = None,
+        address: str | Path,
         *,
         task: Task | None = None,
         training: str | Path | None = None,
@@ -49,8 +49,7 @@ class Router(ABC):
         """Load a router by its address.
 
         Args:
-            address: a student's folder, or the name of a baseline: "mean" or "tfidf". None, or
-                "shipped", loads the student that ships with the package.
+            address: a student's folder, or the name of a baseline: "mean" or "tfidf".
             task: what the router must weigh; a student made for other channels is refused. None
                 takes the student's own task, and the built-in one for a baseline.
             training: labelled examples a baseline learns from; None takes the task's own corpus.
@@ -66,22 +65,3 @@ class Router(ABC):
         from filmstill.routers import open_router
 
         return open_router(address, task=task, training=training, threads=threads)
-
-
-def route(query: str, *, explain: bool = False, raw: bool = False) -> Routing:
-    """Route one query with the student that ships with the package.
-
-    The student is loaded at the first call and kept. A program that routes more than now and then
-    holds a `Router` of its own instead.
-
-    Args:
-        query: what a person typed.
-        explain: also give the reasoning and the evidence.
-        raw: leave the weights off the task's grid, with four decimals.
-
-    Raises:
-        QueryError: the query is empty, too long or holds control characters.
-    """
-    from filmstill.routers import shipped_router
-
-    return shipped_router().route(query, explain=explain, raw=raw)

@@ -24,10 +24,11 @@ _BAR_WIDTH = 30
 @click.option(
     "--router",
     "address",
+    required=True,
     metavar="DIR",
     envvar="FILMSTILL_ROUTER",
     show_envvar=True,
-    help="The student's folder.  [default: the student that ships with Filmstill]",
+    help="The student's folder, or a baseline.",
 )
 @click.option("--explain", is_flag=True, help="Add the reasoning and what each word speaks for.")
 @click.option("--raw", is_flag=True, help="Leave the weights off the grid, with four decimals.")
@@ -37,7 +38,7 @@ _BAR_WIDTH = 30
 def route(
     ctx: click.Context,
     queries: tuple[str, ...],
-    address: str | None,
+    address: str,
     explain: bool,
     raw: bool,
     as_json: bool,
@@ -50,7 +51,7 @@ def route(
 
     \b
     Examples:
-      filmstill route "Olivia talking about her childhood" --explain
+      filmstill route "Olivia talking about her childhood" --router student --explain
       cat queries.txt | filmstill route - --router student
     """
     from filmstill.router import Router

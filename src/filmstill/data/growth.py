@@ -18,9 +18,11 @@ from filmstill.errors import InputError
 from filmstill.query import same_query
 from filmstill.records import Example, Routing
 
-MAX_OPERATIONS = 2
+TYPO_SHARE = 0.6
+"""Share of children with typos: they are what hurts a small encoder most, since a word mistyped
+falls apart into pieces that mean nothing."""
 _ATTEMPTS = 20  # at a child that differs from everything there is
-_MIN_TYPO = 5  # letters of a word in which one mistyped letter leaves the word readable
+_MIN_TYPO = 4  # letters of a word in which one mistyped letter leaves the word readable
 _KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _YEAR = re.compile(r"\b(19[3-9]\d|20[0-2]\d)\b")
 _COUNT = re.compile(r"\b(season|episode|chapter|part|take|lap|round)( )(\d{1,2})\b", re.IGNORECASE)
@@ -106,9 +108,11 @@ def _child(
     language = parent.tags.get("language", "en")
     for _ in range(_ATTEMPTS):
         query, done = parent.query, []
-        chosen = chooser.sample(sorted(OPERATIONS), chooser.randint(1, MAX_OPERATIONS))
         # Few queries hold a word that can be exchanged; those that do are always asked to.
-        for name in dict.fromkeys(("swap", "numbers", *chosen)):
+        names = ["swap", "numbers", chooser.choice(sorted(OPERATIONS))]
+        if chooser.random() < TYPO_SHARE:
+            names.append("typo")
+        for name in dict.fromkeys(names):
             changed = OPERATIONS[name](query, language, growth, chooser)
             if changed != query:
                 query = changed
@@ -141,10 +145,10 @@ def _numbers(query: str, language: str, growth: Growth, chooser: random.Random) 
 
 
 def _typo(query: str, language: str, growth: Growth, chooser: random.Random) -> str:
-    """One mistyped letter in one longer word, two where the query is long."""
+    """One mistyped letter in a longer word; in several, at times, of a longer query."""
     words = query.split(" ")
     longer = [i for i, word in enumerate(words) if len(word) >= _MIN_TYPO and word.isalpha()]
-    for index in chooser.sample(longer, min(len(longer), 1 + len(words) // 10)):
+    for index in chooser.sample(longer, min(len(longer), chooser.randint(1, 1 + len(words) // 4))):
         words[index] = _mistyped(words[index], chooser)
     return " ".join(words)
 

@@ -9,8 +9,8 @@ decoder takes the point v with the highest posterior
 
 over the labels seen in training and the plain rounding of w, which counts as `UNSEEN` of a label so
 that a combination never seen can still win. Sigma is the student's own error on the validation
-queries: the surer it is, the less the counts matter. It is capped, since a few gross errors swell it
-and the counts of one set of queries are of little worth for queries of another kind.
+queries: the surer it is, the less the counts matter. It is capped, since a few gross errors swell
+it, and since the counts of one set of queries are of little worth for queries of another kind.
 """
 
 from dataclasses import dataclass

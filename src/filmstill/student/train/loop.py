@@ -79,6 +79,7 @@ def fit(
     per_epoch = math.ceil(len(training.rows) / config.batch_size)
     optimizer = _optimizer(net, config.learning_rate)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_up_then_down(epochs * per_epoch))
+    mixed = has_fast_bfloat16()
     state = start
     if state is not None:
         net.load_state_dict(state.weights, strict=False)
@@ -93,7 +94,9 @@ def fit(
         batches = epoch_batches(training.rows, config.batch_size, seed)
         for number, indices in enumerate(batches, start=1):
             ids, mask, labels = training.batch(indices)
-            loss = soft_cross_entropy(net(ids, mask), labels)
+            with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+                logits = net(ids, mask)
+            loss = soft_cross_entropy(logits.float(), labels)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(net.parameters(), MAX_NORM)
@@ -126,6 +129,12 @@ def predict(net: StudentNet, data: Encoded) -> Tensor:
             ids, mask, _ = data.batch(indices)
             parts.append(torch.softmax(net(ids, mask), dim=-1))
     return torch.cat(parts)
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether this processor multiplies matrices of bfloat16 in hardware, faster than float32."""
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("amx_bf16"))
 
 
 def soft_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ from filmstill.student.train.calibration import fit_confidence
 from filmstill.student.train.card import card_text
 from filmstill.student.train.checkpoint import load_checkpoint
 from filmstill.student.train.export import export
-from filmstill.student.train.loop import ProgressCallback, fit, predict
+from filmstill.student.train.loop import ProgressCallback, fit, has_fast_bfloat16, predict
 from filmstill.student.train.net import build_net, pad_id_of
 from filmstill.task import Task
 from filmstill.weights import FloatArray, weights_array
@@ -138,7 +138,11 @@ def distill(
         "config": {**asdict(config), "epochs": config.epochs_for(len(training))},
         "model": {"max_tokens": config.max_tokens, "pad_id": pad_id},
         **_what_validation_tells(task, training, validation, raw),
-        "training": {"best_epoch": state.best_epoch, "history": state.history},
+        "training": {
+            "best_epoch": state.best_epoch,
+            "history": state.history,
+            "bfloat16": has_fast_bfloat16(),
+        },
         "parity": asdict(parity),
         "libraries": _libraries(),
         "seconds": round(time.monotonic() - started, 1),
