@@ -142,8 +142,8 @@ def test_the_verb(tmp_path: Path, task: Task) -> None:
     from filmstill.cli.grow import grow as verb
 
     out = tmp_path / "grown.jsonl"
-    ran = CliRunner().invoke(verb, ["--out", str(out), "--count", "7200"], catch_exceptions=False)
+    ran = CliRunner().invoke(verb, ["--out", str(out), "--count", "15600"], catch_exceptions=False)
     assert ran.exit_code == 0
-    assert len(load_examples(out, task).examples) >= 7000
+    assert len(load_examples(out, task).examples) >= 15500
     with pytest.raises(InputError, match="the file exists"):
         CliRunner().invoke(verb, ["--out", str(out)], catch_exceptions=False)

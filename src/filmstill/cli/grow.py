@@ -13,7 +13,7 @@ from filmstill.cli.options import PATH, read_task, task_option
 @click.option(
     "--count",
     type=click.IntRange(1),
-    default=16_000,
+    default=20_000,
     show_default=True,
     help="How many examples there shall be, the given ones included.",
 )
