@@ -7,6 +7,7 @@ its speed is that of every student, since speed depends on the network's shape a
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -103,6 +104,8 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.router or _student(Path(scratch) / "student")
+        # The tokenizers library would use every core for a batch.
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
         command = [sys.executable, __file__, "--inside", "--router", str(folder)]
         figures = start_up() | json.loads(
             subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout

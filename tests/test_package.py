@@ -1,6 +1,7 @@
 """The package as a whole: its public names, its arrows, what importing it costs."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,18 @@ def test_importing_and_help_load_nothing_heavy(command: list[str]) -> None:
     loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in ran.stderr.splitlines()}
     assert "filmstill" in loaded
     assert not loaded & HEAVY
+
+
+def test_any_script_through_a_pipe_that_is_not_utf8(student_folder: Path) -> None:
+    words = ["route", "поезд 雨", "--router", str(student_folder)]
+    for extra in ([], ["--json"]):
+        ran = subprocess.run(
+            [sys.executable, "-m", "filmstill.cli.main", *words, *extra],
+            env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+            capture_output=True,
+            check=True,
+        )
+        assert "поезд 雨" in ran.stdout.decode("utf-8")
 
 
 def test_routing_loads_no_training_stack(student_folder: Path) -> None:

@@ -6,7 +6,9 @@ from filmstill.errors import QueryError
 from filmstill.query import MAX_QUERY_CHARS, clean_query, same_query
 
 
-@pytest.mark.parametrize("text", ["", " ", "\t\n  \r\n", "\u3000\u00a0"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "\t\n  \r\n", "\u3000\u00a0", "\u200b", "\ufeff", "\u200d \u200b"]
+)
 def test_nothing_is_no_query(text: str) -> None:
     with pytest.raises(QueryError, match="empty"):
         clean_query(text)
@@ -22,6 +24,10 @@ def test_a_book_is_no_query() -> None:
 def test_control_characters_are_named_with_their_place(text: str, name: str) -> None:
     with pytest.raises(QueryError, match=name):
         clean_query(text)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_query() -> None:
+    assert clean_query("\ufeffred car") == "red car"
 
 
 def test_half_a_surrogate_pair_is_refused() -> None:

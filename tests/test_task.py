@@ -86,6 +86,7 @@ def test_wording_does_not_change_the_fingerprint_but_channels_do() -> None:
         (HEAD + "grid_step = -0.1\n" + CHANNELS, "grid_step -0.1"),
         (HEAD + "grid_step = nan\n" + CHANNELS, "grid_step nan"),
         (HEAD + "grid_step = 1\n" + CHANNELS, "grid_step 1"),
+        (HEAD + "grid_step = 0.0015625\n" + CHANNELS, "grid_step 0.0015625"),
         (HEAD + 'grid_step = "0.1"\n' + CHANNELS, "must be a number"),
         (HEAD + CHANNELS + "examples = [1]\n", "examples must be a list of texts"),
         (HEAD + CHANNELS + "guidance = 1\n", "guidance must be text"),

@@ -36,6 +36,46 @@ def storage_errors(action: str, path: Path) -> Iterator[None]:
         raise StorageError(f"cannot {action} {path}: {reason}") from error
 
 
+def is_there(path: Path) -> bool:
+    """Whether a file or folder exists.
+
+    Raises:
+        StorageError: the system will not say, as for a forbidden folder or a name too long.
+    """
+    with storage_errors("look for", path):
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+    return True
+
+
+@contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Hold a lock file, so that no second process does the same work in the same folder.
+
+    The system frees it when the process ends, however it ends. Where the platform has no `flock`
+    nothing is locked.
+
+    Raises:
+        StorageError: another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with storage_errors("write", path), path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StorageError(
+                f"{path.parent.parent}: another process is at work here; wait for it, or choose "
+                f"another folder"
+            ) from error
+        yield
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and its parents, and make sure that it can be written to.
 

@@ -19,6 +19,7 @@ from filmstill.files import read_text
 BUILTIN = "video-search"
 MIN_CHANNELS, MAX_CHANNELS = 2, 12
 MAX_STEPS = 1000
+_FINEST = Decimal("0.000001")
 _CHANNEL_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _TASK_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _RESERVED = {"reasoning"}  # a label's JSON object holds the reasoning beside the channels
@@ -204,7 +205,14 @@ def _steps(grid_step: object, source: str) -> int:
     if isinstance(grid_step, bool) or not isinstance(grid_step, int | float):
         raise TaskError(f"{source}: grid_step must be a number such as 0.1")
     step = Decimal(str(grid_step))
-    if not step.is_finite() or not 0 < step < 1 or 1 % step or 1 / step > MAX_STEPS:
+    # Six decimals are what weights are rounded to when they are read and shown.
+    if (
+        not step.is_finite()
+        or not 0 < step < 1
+        or 1 % step
+        or 1 / step > MAX_STEPS
+        or step % _FINEST
+    ):
         raise TaskError(
             f"{source}: grid_step {grid_step} must divide 1 without remainder and lie between "
             f"{1 / MAX_STEPS} and 0.5, for example 0.1, 0.05 or 0.25"

@@ -85,6 +85,15 @@ def test_check_reports_rejects_and_keeps_them(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "elsewhere").is_file()
 
 
+def test_markup_in_queries_and_file_names_is_text(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "x[v2].txt"
+    path.write_text("\n".join(f"{n} [music] [/b] here" for n in range(6)), encoding="utf-8")
+    ran = run("check", path)
+    assert ran.code == 0
+    assert "x[v2].txt" in ran.out
+    assert '"[music] [/b] here" in 6 of 6' in ran.out
+
+
 def test_check_shows_the_teachers_noise(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
     other = {"visual": 0.6, "audio": 0.2, "transcription": 0.0, "metadata": 0.2}

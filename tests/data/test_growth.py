@@ -130,10 +130,21 @@ def test_the_shipped_corpus_grows(task: Task) -> None:
         assert all(phrase.count("{}") == 1 for phrase in phrases), language
 
 
-@pytest.mark.parametrize("text", ["x = ", "[swaps]\n", "swaps = 1\nwrappers = 2\n"])
-def test_a_bad_file_of_words(text: str) -> None:
-    with pytest.raises(InputError, match="growth"):
-        Growth.parse(text)
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("x = ", "not of the form"),
+        ("[swaps]\n", "not of the form"),
+        ("swaps = 1\nwrappers = 2\n", "not of the form"),
+        ("[swaps]\ncolours = 'red'\n[wrappers]\n", "colours must be a list of texts"),
+        ("[swaps]\ncolours = ['red', 'red']\n[wrappers]\n", "two different words"),
+        ("[swaps]\n[wrappers]\nen = ['please']\n", "'please' needs one {} for the query"),
+    ],
+)
+def test_a_bad_file_of_words(text: str, reason: str) -> None:
+    with pytest.raises(InputError, match=r"^mine\.toml: ") as caught:
+        Growth.parse(text, "mine.toml")
+    assert reason in str(caught.value)
 
 
 def test_the_verb(tmp_path: Path, task: Task) -> None:

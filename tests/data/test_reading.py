@@ -95,6 +95,19 @@ def test_plain_text_is_unlabelled_queries(tmp_path: Path, task: Task) -> None:
     assert [(item.line, "U+0007" in item.reason) for item in file.rejects] == [(4, True)]
 
 
+def test_records_in_a_file_that_starts_as_text_are_no_queries(tmp_path: Path, task: Task) -> None:
+    path = tmp_path / "cut.jsonl"
+    path.write_text(f"{record()[40:]}\n{record('red car')}\n", encoding="utf-8")
+    [reject] = load_examples(path, task).rejects
+    assert (reject.line, "starts as plain text" in reject.reason) == (2, True)
+
+
+def test_a_bracket_makes_no_array(tmp_path: Path, task: Task) -> None:
+    path = tmp_path / "queries.txt"
+    path.write_text("[applause] then a speech\n{braces} too\n", encoding="utf-8")
+    assert len(load_examples(path, task).examples) == 2
+
+
 def test_a_reference_may_be_an_object(tmp_path: Path, task: Task) -> None:
     example = parse_record({"query": "dog", "reference": GOOD}, task)
     assert example.routing == Routing(GOOD)
@@ -137,7 +150,11 @@ BAD_LINES = [
     (label(visual=-0.7), "the weight of visual is negative (-0.7)"),
     (label(visual=1.7), "the weight of visual is above 1 (1.7)"),
     (label(visual=float("nan")), "the weight of visual is not finite (nan)"),
-    (label(visual=float("inf")), "the weight of visual is not finite (inf)"),
+    (label(visual=float("inf")), "the weight of visual is above 1 (inf)"),
+    (label(visual=-float("inf")), "the weight of visual is negative (-inf)"),
+    (label(visual=10**400), "the weight of visual is above 1 (100000000000)"),
+    (label(reasoning="\ud83d"), "half a surrogate pair"),
+    (record(tags={"style": "\ud83d"}), "a tag holds half a surrogate pair"),
     (label(visual="0.7"), 'the weight of visual is not a number ("0.7")'),
     (label(visual=True), "the weight of visual is not a number (true)"),
     (label(visual=None), "the weight of visual is not a number (null)"),

@@ -77,10 +77,13 @@ def test_an_id_in_the_cache_needs_no_network(
     assert find_base("some/model").folder == tiny_base
 
 
-def test_weights_that_are_no_model(tiny_base: Path, tmp_path: Path, training_file: Path) -> None:
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])
+def test_a_base_with_a_broken_file(
+    tiny_base: Path, tmp_path: Path, training_file: Path, name: str
+) -> None:
     from filmstill import DistillConfig, distill
 
     copy = Path(shutil.copytree(tiny_base, tmp_path / "copy"))
-    (copy / "model.safetensors").write_bytes(b"garbage")
+    (copy / name).write_bytes(b"garbage")
     with pytest.raises(BaseModelError, match="cannot be loaded"):
         distill(training_file, tmp_path / "s", config=DistillConfig(base=str(copy)))

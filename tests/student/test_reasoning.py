@@ -62,8 +62,14 @@ def test_sentences_never_contradict_the_weights(case: tuple[str, np.ndarray, Wor
     for name, number in re.findall(r"(\w+) leads? (?:narrowly )?with ([\d.]+\d|\d)", text.lower()):
         if name in NAMES:
             assert float(number) == weights[NAMES.index(name)] == weights.max()
-    for name, number in re.findall(r"(?:in )(\w+) \(([\d.]+)\)", text.lower()):
+    for name, number in re.findall(r"(?:brings in )(\w+) \(([\d.]+)\)", text.lower()):
         assert float(number) == weights[NAMES.index(name)] > 0
+    for name, number in re.findall(r"(\w+) gets ([\d.]+) through", text.lower()):
+        assert float(number) == weights[NAMES.index(name)] > 0
+    for number in re.findall(
+        r"(?:together with|the lead with|channel \(|narrowly with )([\d.]+\d)", text
+    ):
+        assert float(number) == weights.max()
     absent = re.search(r"Nothing in it calls for (.*)\.$", text)
     if absent:
         for name in re.findall(r"\w+", absent.group(1)):
@@ -115,6 +121,14 @@ def test_three_that_tie_although_no_word_speaks_for_any(task: Task) -> None:
     weights = np.array([0.3, 0.3, 0.1, 0.3])
     text = reasoning_of("this and that", weights, effects("this and that", {}), task)
     assert "visual, audio and metadata lead narrowly with 0.3" in text
+
+
+def test_a_full_tie_with_words_for_each_names_them(task: Task) -> None:
+    query = "bell tower"
+    words = effects(query, {"bell": [0, 0.3, 0, 0], "tower": [0.3, 0, 0, 0]})
+    text = reasoning_of(query, np.full(4, 0.25), words, task)
+    assert "Nothing" not in text
+    assert '"bell"' in text
 
 
 def test_a_query_without_words_still_gets_a_sentence(task: Task) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from filmstill import DistillConfig, Router, Task, distill
-from filmstill.errors import ArtefactError, InputError, QueryError, TrainingError
+from filmstill.errors import ArtefactError, InputError, QueryError, StorageError, TrainingError
 from filmstill.files import sha256_of
 from tests.conftest import SHOP_WORDS, WORDS, make_examples, record, write_training
 
@@ -146,6 +146,54 @@ def test_a_finished_student_is_not_overwritten(
     assert sha256_of(student_folder / "manifest.json") == before
 
 
+@pytest.fixture
+def copy(tmp_path: Path, student_folder: Path) -> Path:
+    return Path(shutil.copytree(student_folder, tmp_path / "copy"))
+
+
+def test_a_forced_run_that_fails_leaves_the_finished_student(
+    copy: Path, training_file: Path, tiny_config: DistillConfig
+) -> None:
+    def stop(now: object) -> None:
+        if now.epoch == 2:  # type: ignore[attr-defined]
+            raise StopError
+
+    with pytest.raises(StorageError, match="no such file"):
+        distill(copy / "none.jsonl", copy, config=tiny_config, force=True)
+    assert Router.load(copy).route("red car")
+    with pytest.raises(StopError):
+        distill(training_file, copy, config=tiny_config, force=True, progress=stop)
+    assert Router.load(copy).route("red car")
+    distill(training_file, copy, config=tiny_config, resume=True)
+    assert not (copy / ".training").exists()
+    assert Router.load(copy).route("red car")
+
+
+def test_two_runs_in_one_folder(
+    tmp_path: Path, training_file: Path, tiny_config: DistillConfig
+) -> None:
+    def again(now: object) -> None:
+        distill(training_file, tmp_path / "s", config=tiny_config, force=True)
+
+    with pytest.raises(StorageError, match="another process is at work here"):
+        distill(training_file, tmp_path / "s", config=tiny_config, progress=again)
+
+
+def test_one_family_is_too_few(tmp_path: Path, task: Task) -> None:
+    from filmstill import Example
+    from filmstill.data.formats import conversation_record
+    from filmstill.data.reading import write_records
+
+    grown = [
+        Example(item.query, item.routing, {"parent": "p"})
+        for item in make_examples(task, WORDS, 60, 1)
+    ]
+    records = [conversation_record(item, task, with_tags=True) for item in grown]
+    write_records(tmp_path / "t.jsonl", records)
+    with pytest.raises(InputError, match=r"1 distinct labelled queries that were not grown"):
+        distill(tmp_path / "t.jsonl", tmp_path / "s")
+
+
 def test_bad_lines_are_left_out_and_kept(
     tmp_path: Path, training_file: Path, tiny_config: DistillConfig
 ) -> None:
@@ -181,11 +229,6 @@ def test_the_whole_pipeline_on_a_users_task(
         Router.load(tmp_path / "s", task=Task.builtin())
 
 
-@pytest.fixture
-def copy(tmp_path: Path, student_folder: Path) -> Path:
-    return Path(shutil.copytree(student_folder, tmp_path / "copy"))
-
-
 @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "task.toml", "card.md"])
 def test_damage_is_noticed(copy: Path, name: str) -> None:
     path = copy / name
@@ -210,6 +253,8 @@ def test_damage_is_noticed(copy: Path, name: str) -> None:
             "version 9 is not",
         ),
         (lambda text: text.replace('"decoder"', '"decoded"'), r"incomplete \(decoder\)"),
+        (lambda text: text.replace('"max_tokens"', '"most"'), "damaged or changed by hand"),
+        (lambda text: text.replace('"slope"', '"tilt"'), "damaged or changed by hand"),
     ],
 )
 def test_a_bad_manifest_is_noticed(copy: Path, change: object, reason: str) -> None:
@@ -225,6 +270,8 @@ def test_a_bad_manifest_is_noticed(copy: Path, change: object, reason: str) -> N
 def test_no_such_folder(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="there is no such folder"):
         Router.load(tmp_path / "none")
+    with pytest.raises(ArtefactError, match="name too long"):
+        Router.load("x" * 300)
 
 
 def test_no_path_of_the_machine_that_trained_it_is_in_the_artefact(student_folder: Path) -> None:

@@ -93,7 +93,7 @@ def _show(read: "ExampleFile", facts: "Description", wording: "Variety") -> None
     from filmstill.cli.screen import out
 
     console = out()
-    console.print(f"[bold]{read.path}[/bold]")
+    console.print(str(read.path), style="bold")
     repeated = facts.examples - facts.distinct
     rows = [
         ("examples", f"{facts.examples:,}, {facts.labelled:,} of them labelled"),
@@ -111,7 +111,6 @@ def _show(read: "ExampleFile", facts: "Description", wording: "Variety") -> None
         console.print(
             f"    {read.path}:{reject.line}: {reject.reason}",
             style="red",
-            markup=False,
             soft_wrap=True,
         )
     if len(read.rejects) > _SHOWN_REJECTS:
@@ -139,7 +138,7 @@ def _show_tags(tags: dict[str, dict[str, int]], total: int) -> None:
         shown = list(counts.items())[:_SHOWN_VALUES]
         text = ", ".join(f"{value} {count / total:.0%}" for value, count in shown)
         more = f", and {len(counts) - len(shown)} more" if len(counts) > len(shown) else ""
-        console.print(f"{name}: {text}{more}", style="dim", markup=False, soft_wrap=True)
+        console.print(f"{name}: {text}{more}", style="dim", soft_wrap=True)
 
 
 def _show_noise(noise: "TeacherNoise") -> None:

@@ -44,6 +44,7 @@ def distill(
     # The training stack takes seconds to load: say why nothing happens, and not before --help.
     from filmstill.cli.screen import err, progress_bar
     from filmstill.cli.screen import out as stdout
+    from filmstill.student.artefact import Layout
 
     talk = err()
     with talk.status("Loading the training stack"):
@@ -73,11 +74,13 @@ def distill(
                 say=talk.print,
             )
     except KeyboardInterrupt:
-        talk.print(
-            f"Stopped. What the finished epochs learnt is kept in {out}: "
-            f"run the same command with --resume to go on.",
-            soft_wrap=True,
+        kept = (
+            f"What the finished epochs learnt is kept in {out}: run the same command with --resume "
+            f"to go on."
+            if Layout(out).state.is_file()
+            else "No epoch was finished, so nothing is kept."
         )
+        talk.print(f"Stopped. {kept}", soft_wrap=True)
         raise
     scores = made.manifest["validation_scores"]
     stdout().print(

@@ -93,7 +93,7 @@ def _show(scores: "list[Scores]", task: "Task", title: str) -> None:
     from filmstill.cli.screen import out
 
     console = out()
-    console.print(title, style="bold", markup=False)
+    console.print(title, style="bold")
     quality = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     quality.add_column("router")
     for heading in ("rubric", "95 % interval", "5", "4", "3", "2", "1", "leading", "valid"):

@@ -55,13 +55,14 @@ def grow(
     from filmstill.data.growth import grow as run
     from filmstill.data.reading import load_examples, load_labelled, write_records
     from filmstill.errors import InputError
-    from filmstill.files import make_folder, read_text
+    from filmstill.files import is_there, make_folder, read_text
     from filmstill.task import Task
 
-    if out.exists() and not force:
+    if is_there(out) and not force:
         raise InputError(f"{out}: the file exists; give another --out, or --force to replace it")
     task = read_task(task_file) or Task.builtin()
-    growth = Growth.parse(read_text(words or growth_path(task)))
+    source = words or growth_path(task)
+    growth = Growth.parse(read_text(source), str(source))
     read = load_labelled(file or corpus_path(task), task)
     for reject in read.rejects:
         click.echo(f"Left out {read.path}:{reject.line}: {reject.reason}", err=True)

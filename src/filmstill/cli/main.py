@@ -1,5 +1,6 @@
 """The `filmstill` command: finds the verb, and turns errors into one sentence and an exit code."""
 
+import io
 import os
 import sys
 import traceback
@@ -53,6 +54,10 @@ def cli(debug: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 a known failure, 2 wrong usage, 130 Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        # Queries are of any script, and a pipe or an old terminal may not be.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")
     words = sys.argv[1:] if arguments is None else arguments
     sys.exit(_run(words, debug="--debug" in words))
 

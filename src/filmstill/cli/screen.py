@@ -20,13 +20,13 @@ _HEIGHTS = " ▁▂▃▄▅▆▇█"
 
 def out() -> Console:
     """Console on stdout; wide where stdout is a file, so that no table is cut."""
-    console = Console(highlight=False, soft_wrap=False)
-    return console if console.is_terminal else Console(highlight=False, width=140)
+    console = Console(highlight=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=140)
 
 
 def err() -> Console:
     """Console on stderr."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, markup=False)
 
 
 def bar(share: float, width: int) -> str:

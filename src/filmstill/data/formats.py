@@ -13,7 +13,7 @@ from typing import Any
 
 from filmstill.data.labels import parse_label
 from filmstill.errors import QueryError
-from filmstill.query import clean_query
+from filmstill.query import clean_query, has_half_surrogate
 from filmstill.records import Example, Routing
 from filmstill.task import Task
 
@@ -112,8 +112,11 @@ def _turn_text(turn: object, role: str) -> str:
 
 
 def _tags(fields: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        str(key): str(value)
+    tags = {
+        key: str(value)
         for key, value in fields.items()
         if isinstance(value, str | int | float) and not isinstance(value, bool)
     }
+    if has_half_surrogate("".join([*tags, *tags.values()])):
+        raise ValueError("a tag holds half a surrogate pair")
+    return tags

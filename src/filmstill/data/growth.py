@@ -41,21 +41,37 @@ class Growth:
     wrappers: Mapping[str, tuple[str, ...]]
 
     @classmethod
-    def parse(cls, text: str) -> "Growth":
-        """Read `growth.toml`.
+    def parse(cls, text: str, source: str = "growth.toml") -> "Growth":
+        """Read the text of a `growth.toml`.
+
+        Args:
+            text: TOML with the tables [swaps] and [wrappers].
+            source: where it is from, for messages.
 
         Raises:
-            InputError: not TOML, or not of the expected form.
+            InputError: not TOML, or not of the expected form; the message names the entry.
         """
         try:
             document = tomllib.loads(text)
-            groups = [tuple(map(str, words)) for words in document["swaps"].values()]
-            wrappers = {key: tuple(map(str, all_)) for key, all_ in document["wrappers"].items()}
-        except (tomllib.TOMLDecodeError, KeyError, AttributeError, TypeError) as error:
+            swaps, wrappers = document["swaps"].items(), document["wrappers"].items()
+        except (tomllib.TOMLDecodeError, KeyError, AttributeError) as error:
             raise InputError(
-                f"growth.toml: not of the form [swaps] and [wrappers] ({error})"
+                f"{source}: not of the form [swaps] and [wrappers] ({error})"
             ) from error
-        return cls({word: group for group in groups for word in group}, wrappers)
+        for name, words in (*swaps, *wrappers):
+            if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+                raise InputError(f"{source}: {name} must be a list of texts")
+        for name, words in swaps:
+            if len(set(words)) < 2:
+                raise InputError(f"{source}: {name} needs two different words to exchange")
+        for name, phrases in wrappers:
+            for phrase in phrases:
+                if phrase.count("{}") != 1:
+                    raise InputError(f"{source}: {name}: {phrase!r} needs one {{}} for the query")
+        return cls(
+            {word: tuple(words) for _, words in swaps for word in words},
+            {language: tuple(phrases) for language, phrases in wrappers},
+        )
 
 
 Operation = Callable[[str, str, Growth, random.Random], str]

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from filmstill.query import has_half_surrogate
 from filmstill.records import Routing
 from filmstill.task import Task
 
@@ -33,6 +34,8 @@ def parse_label(label: object, task: Task) -> Routing:
     reasoning = fields.get("reasoning", "")
     if not isinstance(reasoning, str):
         raise ValueError("the label's reasoning is not text")
+    if has_half_surrogate(reasoning):
+        raise ValueError("the label's reasoning holds half a surrogate pair")
     weights = {name: _weight(fields[name], name) for name in task.channel_names}
     total = math.fsum(weights.values())
     if abs(total - 1) > SUM_TOLERANCE + 1e-9:
@@ -56,12 +59,12 @@ def _fields(label: object) -> Mapping[str, Any]:
 def _weight(value: object, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"the weight of {name} is not a number ({json.dumps(value)})")
-    if not math.isfinite(value):
-        raise ValueError(f"the weight of {name} is not finite ({value})")
     if value < 0:
-        raise ValueError(f"the weight of {name} is negative ({value})")
+        raise ValueError(f"the weight of {name} is negative ({str(value)[:12]})")
     if value > 1:
-        raise ValueError(f"the weight of {name} is above 1 ({value})")
+        raise ValueError(f"the weight of {name} is above 1 ({str(value)[:12]})")
+    if math.isnan(value):
+        raise ValueError(f"the weight of {name} is not finite (nan)")
     return float(value)
 
 

@@ -82,9 +82,11 @@ def load_examples(path: str | Path, task: Task, *, labels: str = "optional") -> 
             continue
         if jsonl is None:
             jsonl = text.startswith("{")
-            if text.startswith("["):
+            if text == "[" or _is_json(text, list):
                 raise DataError(f"{path}:{number}: a JSON array; write one object per line (JSONL)")
         try:
+            if not jsonl and _is_json(text, dict):
+                raise ValueError("a JSON record in a file that starts as plain text")
             example = parse_record(_json(text), task) if jsonl else Example(clean_query(text))
             if labels == "required" and example.routing is None:
                 raise ValueError(
@@ -142,6 +144,15 @@ def _json(text: str) -> object:
         return json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"not valid JSON: {error}") from error
+
+
+def _is_json(text: str, kind: type) -> bool:
+    if not text.startswith(("{", "[")):
+        return False
+    try:
+        return isinstance(_json(text), kind)
+    except ValueError:
+        return False
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filmstill.errors import ArtefactError, TaskError
-from filmstill.files import sha256_of, write_text
+from filmstill.errors import ArtefactError, StorageError, TaskError
+from filmstill.files import is_there, sha256_of, write_text
 from filmstill.student.decode import Decoder
 from filmstill.task import Task
 
@@ -59,6 +59,16 @@ class Layout:
         """Folder of the training state; gone when training is done."""
         return self.folder / ".training"
 
+    @property
+    def state(self) -> Path:
+        """State after the last finished epoch, in the training folder."""
+        return self.training / "state.pt"
+
+    @property
+    def making(self) -> "Layout":
+        """The student under way; the one that stands here stays until that is done."""
+        return Layout(self.training / "student")
+
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
@@ -75,32 +85,20 @@ class Artefact:
     Attributes:
         layout: its files.
         task: the task it was trained for.
+        max_tokens: longest token sequence the student was trained on; longer queries are cut.
+        pad_id: token id that fills up short queries of a batch.
+        decoder: how raw weights become weights on the grid.
+        confidence: how the raw lead becomes a confidence.
         manifest: the manifest's content.
     """
 
     layout: Layout
     task: Task
+    max_tokens: int
+    pad_id: int
+    decoder: Decoder
+    confidence: Confidence
     manifest: dict[str, Any]
-
-    @property
-    def max_tokens(self) -> int:
-        """Longest token sequence the student was trained on; longer queries are cut."""
-        return int(self.manifest["model"]["max_tokens"])
-
-    @property
-    def pad_id(self) -> int:
-        """Token id that fills up short queries of a batch."""
-        return int(self.manifest["model"]["pad_id"])
-
-    @property
-    def decoder(self) -> Decoder:
-        """How raw weights become weights on the grid."""
-        return Decoder.from_json(self.manifest["decoder"], self.task.steps)
-
-    @property
-    def confidence(self) -> Confidence:
-        """How the raw lead becomes a confidence."""
-        return Confidence(**self.manifest["confidence"])
 
 
 def write_manifest(layout: Layout, task: Task, facts: dict[str, Any]) -> None:
@@ -154,12 +152,29 @@ def open_artefact(folder: str | Path, *, task: Task | None = None) -> Artefact:
             f"{own.grid_step:g} (task {own.name!r}), not {', '.join(task.channel_names)} in steps "
             f"of {task.grid_step:g} (task {task.name!r}); use its own task or another student"
         )
-    return Artefact(layout, own, manifest)
+    try:
+        return Artefact(
+            layout,
+            own,
+            max_tokens=int(manifest["model"]["max_tokens"]),
+            pad_id=int(manifest["model"]["pad_id"]),
+            decoder=Decoder.from_json(manifest["decoder"], own.steps),
+            confidence=Confidence(**manifest["confidence"]),
+            manifest=manifest,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtefactError(
+            f"{layout.manifest}: damaged or changed by hand ({error}); distil or copy it again"
+        ) from error
 
 
 def _manifest(layout: Layout) -> dict[str, Any]:
     folder, path = layout.folder, layout.manifest
-    if not folder.is_dir():
+    try:
+        found = is_there(folder)
+    except StorageError as error:
+        raise ArtefactError(str(error)) from error
+    if not found or not folder.is_dir():
         raise ArtefactError(f"{folder}: there is no such folder; `filmstill distill` makes one")
     if layout.training.is_dir() and not path.is_file():
         raise ArtefactError(

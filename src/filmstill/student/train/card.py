@@ -26,7 +26,8 @@ Gives a search query one weight per channel, in steps of {step:g} that sum to 1.
 | {score_n:,} | {rubric:.2f} | {leading:.1%} | {error:.3f} |
 
 The rubric score is the numeric part of the judge's rubric. These queries come from the same file
-as the training queries; on queries of another kind the scores are lower.
+as the training queries, and they also chose the epoch and the decoder's sigma; on queries of
+another kind the scores are lower.
 
 ## Limits
 - Queries beyond {max_tokens} tokens are cut.

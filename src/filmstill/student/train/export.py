@@ -66,7 +66,7 @@ def export(
     pad_id: int,
     queries: list[str],
     expected: FloatArray,
-) -> Parity:
+) -> tuple[FloatArray, Parity]:
     """Write the quantised network to `target` once it is shown to equal the trained one.
 
     Args:
@@ -78,6 +78,10 @@ def export(
         pad_id: token id that fills up short queries.
         queries: what to compare on.
         expected: the trained network's raw weights for them, `(n, n_channels)`.
+
+    Returns:
+        The quantised network's raw weights for the queries, `(n, n_channels)`, and how far both
+        exports are from the trained network.
 
     Raises:
         TrainingError: an export differs by more than its tolerance; nothing is written.
@@ -99,13 +103,11 @@ def export(
             per_channel=True,
             reduce_range=True,
         )
-    float_error, int8_error = (
-        np.abs(
-            StudentModel(path, tokenizer, max_tokens=max_tokens, pad_id=pad_id).weights(queries)
-            - expected
-        )
+    float_raw, int8_raw = (
+        StudentModel(path, tokenizer, max_tokens=max_tokens, pad_id=pad_id).weights(queries)
         for path in (float_path, int8_path)
     )
+    float_error, int8_error = np.abs(float_raw - expected), np.abs(int8_raw - expected)
     parity = Parity(
         len(queries), float(float_error.max()), float(int8_error.mean()), float(int8_error.max())
     )
@@ -117,7 +119,7 @@ def export(
         )
     with replacing(target) as temporary:
         temporary.write_bytes(int8_path.read_bytes())
-    return parity
+    return int8_raw, parity
 
 
 def _to_onnx(net: StudentNet, path: Path) -> None:

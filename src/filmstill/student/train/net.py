@@ -1,6 +1,5 @@
 """The network that is trained: a pretrained sentence encoder, the mean of its tokens, one layer."""
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -69,9 +68,17 @@ def build_net(base: BaseModel, n_channels: int, dropout: float, seed: int) -> St
     return StudentNet(encoder, config.hidden_size, n_channels)
 
 
-def pad_id_of(folder: Path) -> int:
-    """Token id that fills up short sequences, as the base's configuration says."""
-    return int(getattr(AutoConfig.from_pretrained(folder), "pad_token_id", 0) or 0)
+def pad_id_of(base: BaseModel) -> int:
+    """Token id that fills up short sequences, as the base's configuration says.
+
+    Raises:
+        BaseModelError: the configuration cannot be read.
+    """
+    try:
+        config = AutoConfig.from_pretrained(base.folder)
+    except Exception as error:  # as below
+        raise BaseModelError(f"base model {base.folder}: cannot be loaded ({error})") from error
+    return int(getattr(config, "pad_token_id", 0) or 0)
 
 
 def _with_dropout(config: Any, dropout: float) -> Any:  # noqa: ANN401 - any encoder's configuration

@@ -18,10 +18,10 @@ from tokenizers import Tokenizer
 from filmstill import __version__
 from filmstill.config import DistillConfig
 from filmstill.data.reading import ExampleFile, load_labelled, write_rejects
-from filmstill.data.split import split
-from filmstill.errors import DataError, InputError
+from filmstill.data.split import families, split
+from filmstill.errors import BaseModelError, DataError, InputError
 from filmstill.evals.metrics import absolute_errors, leading_matches, rubric_scores
-from filmstill.files import make_folder, storage_errors, write_text
+from filmstill.files import is_there, make_folder, only_one, storage_errors, write_text
 from filmstill.query import same_query
 from filmstill.records import Example
 from filmstill.student.artefact import Layout, write_manifest
@@ -39,7 +39,6 @@ from filmstill.weights import FloatArray, weights_array
 
 MIN_QUERIES = 20
 """Fewest distinct labelled queries that are worth training on."""
-_PARITY_QUERIES = 256
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "tokenizers", "torch", "transformers")
 
 
@@ -92,20 +91,44 @@ def distill(
     task, config, layout = task or Task.builtin(), config or DistillConfig(), Layout(Path(out))
     _check_out(layout, resume=resume, force=force)
     file = _read(train, task)
-    training, validation = split(file.labelled, config.validation, config.seed)
     base = find_base(config.base)
     make_folder(layout.training)
-    if file.rejects:
-        write_rejects(file, layout.folder / "rejects.jsonl")
+    with only_one(layout.training / "lock"):
+        made = layout.making
+        make_folder(made.folder)
+        if file.rejects:
+            write_rejects(file, layout.folder / "rejects.jsonl")
+        facts = _make(file, task, config, base, layout, resume=resume, progress=progress, say=say)
+        facts["seconds"] = round(time.monotonic() - started, 1)
+        write_text(made.task, task.to_toml())
+        write_text(made.card, card_text(task, facts))
+        write_manifest(made, task, facts)
+        _move(made, layout)
+        shutil.rmtree(layout.training, ignore_errors=True)
+    return Distilled(layout.folder, facts, len(file.rejects))
+
+
+def _make(
+    file: ExampleFile,
+    task: Task,
+    config: DistillConfig,
+    base: BaseModel,
+    layout: Layout,
+    *,
+    resume: bool,
+    progress: ProgressCallback | None,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Train, export and measure; leaves the network and the tokenizer, returns the facts."""
+    made = layout.making
+    training, validation = split(file.examples, config.validation, config.seed)
     rejected = f", {len(file.rejects):,} lines rejected (rejects.jsonl)" if file.rejects else ""
     say(f"{len(training):,} examples to train on, {len(validation):,} to validate{rejected}")
-
-    pad_id = pad_id_of(base.folder)
-    tokenizer = _copy_tokenizer(base, layout, config.max_tokens)
+    pad_id = pad_id_of(base)
+    tokenizer = _copy_tokenizer(base, made, config.max_tokens)
     held_out = encode(validation, task, tokenizer, pad_id)
     run = _identity(file, task, config, base)
-    state_path = layout.training / "state.pt"
-    start = load_checkpoint(state_path, run) if resume and state_path.is_file() else None
+    start = load_checkpoint(layout.state, run) if resume and is_there(layout.state) else None
     if start:
         say(f"Resuming after epoch {start.epoch}")
     with _threads(config.threads):
@@ -117,22 +140,21 @@ def distill(
             config,
             start=start,
             run=run,
-            state_path=state_path,
+            state_path=layout.state,
             progress=progress,
         )
-        raw = predict(net, held_out).numpy().astype(np.float64)  # (n_validation, c)
         say("Exporting to ONNX, quantising to int8, comparing with the trained network")
-        parity = export(
+        raw, parity = export(
             net,
-            layout.model,
+            made.model,
             layout.training,
-            tokenizer=layout.tokenizer,
+            tokenizer=made.tokenizer,
             max_tokens=config.max_tokens,
             pad_id=pad_id,
-            queries=[example.query for example in validation[:_PARITY_QUERIES]],
-            expected=raw[:_PARITY_QUERIES],
+            queries=[example.query for example in validation],
+            expected=predict(net, held_out).numpy().astype(np.float64),
         )
-    facts = {
+    return {
         "base": {"name": base.name, "sha256": base.sha256},
         "data": _data_facts(file, training, validation),
         "config": {**asdict(config), "epochs": config.epochs_for(len(training))},
@@ -145,25 +167,16 @@ def distill(
         },
         "parity": asdict(parity),
         "libraries": _libraries(),
-        "seconds": round(time.monotonic() - started, 1),
     }
-    write_text(layout.task, task.to_toml())
-    write_text(layout.card, card_text(task, facts))
-    write_manifest(layout, task, facts)
-    shutil.rmtree(layout.training, ignore_errors=True)
-    return Distilled(layout.folder, facts, len(file.rejects))
 
 
 def _check_out(layout: Layout, *, resume: bool, force: bool) -> None:
-    if layout.manifest.exists():
-        if not force:
-            raise InputError(
-                f"{layout.folder}: there is a finished student; give another --out, or --force to "
-                f"replace it"
-            )
-        with storage_errors("replace", layout.manifest):
-            layout.manifest.unlink()
-    stopped = (layout.training / "state.pt").is_file()
+    stopped = is_there(layout.state)
+    if is_there(layout.manifest) and not force and not (stopped and resume):
+        raise InputError(
+            f"{layout.folder}: there is a finished student; give another --out, or --force to "
+            f"replace it"
+        )
     if stopped and not resume and not force:
         raise InputError(
             f"{layout.folder}: a training run was stopped here; give --resume to go on with it, "
@@ -174,18 +187,36 @@ def _check_out(layout: Layout, *, resume: bool, force: bool) -> None:
 def _read(train: str | Path, task: Task) -> ExampleFile:
     file = load_labelled(train, task)
     distinct = len({same_query(example.query) for example in file.examples})
-    if distinct < MIN_QUERIES:
+    unrelated = len(set(families(file.examples)))
+    if min(distinct, unrelated) < MIN_QUERIES:
+        what = "distinct labelled queries"
+        if unrelated < distinct:
+            what += " that were not grown from each other (tags id and parent)"
         raise DataError(
-            f"{train}: {distinct} distinct labelled queries are too few; a student needs at least "
+            f"{train}: {min(distinct, unrelated)} {what} are too few; a student needs at least "
             f"{MIN_QUERIES}, and learns well from 1,000"
         )
     return file
 
 
-def _copy_tokenizer(base: BaseModel, layout: Layout, max_tokens: int) -> Tokenizer:
-    with storage_errors("copy the tokenizer to", layout.tokenizer):
-        shutil.copyfile(base.folder / layout.tokenizer.name, layout.tokenizer)
-    tokenizer = Tokenizer.from_file(str(layout.tokenizer))
+def _move(made: Layout, layout: Layout) -> None:
+    """Put a finished student in place: the old manifest goes first, the new one comes last."""
+    with storage_errors("replace the student in", layout.folder):
+        layout.manifest.unlink(missing_ok=True)
+        for source, target in zip(made.contents, layout.contents, strict=True):
+            source.replace(target)
+        made.manifest.replace(layout.manifest)
+
+
+def _copy_tokenizer(base: BaseModel, made: Layout, max_tokens: int) -> Tokenizer:
+    with storage_errors("copy the tokenizer to", made.tokenizer):
+        shutil.copyfile(base.folder / made.tokenizer.name, made.tokenizer)
+    try:
+        tokenizer = Tokenizer.from_file(str(made.tokenizer))
+    except Exception as error:  # the library raises bare Exception
+        raise BaseModelError(
+            f"base model {base.folder}: tokenizer.json cannot be loaded ({error})"
+        ) from error
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
     return tokenizer
@@ -232,7 +263,7 @@ def _what_validation_tells(
     }
     return {
         "decoder": decoder.to_json(),
-        "confidence": asdict(fit_confidence(raw, reference)),
+        "confidence": asdict(fit_confidence(raw, decoded, reference)),
         "training_mean": [round(float(weight), 6) for weight in labels.mean(axis=0)],
         "validation_scores": scores,
     }
@@ -247,8 +278,15 @@ def _libraries() -> dict[str, str]:
 def _threads(threads: int) -> Iterator[None]:
     """Let torch use so many threads inside the block; 0 takes all cores."""
     before = torch.get_num_threads()
-    torch.set_num_threads(threads or os.cpu_count() or 1)
+    torch.set_num_threads(threads or _cores())
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _cores() -> int:
+    """Cores this process may use, which in a container are fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
