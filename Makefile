@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SHIPPED := src/filmstill/tasks/video-search
 TEACHER ?= ../shared/teacher
 
-.PHONY: demo test test-slow bench bench-teacher leakage student docs format clean help
+.PHONY: demo test test-slow bench bench-distill bench-teacher leakage student docs format clean help
 
 help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -34,6 +34,9 @@ student: $(VENV)/.ready ## distil a student for everyday use from the whole ship
 
 leakage: $(VENV)/.ready ## near-duplicates between the corpus and the evaluation set
 	$(BIN)/python benchmarks/leakage.py
+
+bench-distill: $(VENV)/.ready ## how long 10,000 examples take to distil (some minutes)
+	$(BIN)/python benchmarks/distill.py
 
 bench-teacher: $(VENV)/.ready ## distil the real teacher's labels in TEACHER and evaluate
 	$(BIN)/python benchmarks/teacher.py $(TEACHER)

@@ -13,9 +13,9 @@ import numpy as np
 
 from filmstill.weights import FloatArray
 
-MAX_UNITS = 16
-"""Most parts a query is cut into; the words of longer queries are left out a few at a time, which
-bounds the time an explanation takes."""
+WORDS_RUN = 170
+"""About how many words one explanation may run through the network: the time it takes is bounded,
+since the words of long queries (over 13) are left out a few at a time."""
 
 # Scripts written without spaces are cut into single characters (Han) or runs (kana, Thai).
 _HAN = r"[\u3400-\u4dbf\u4e00-\u9fff]"
@@ -50,7 +50,10 @@ def parts_of(query: str) -> list[tuple[int, int]]:
         if core:
             start = match.start() + match.group().index(core)
             words.append((start, start + len(core)))
-    size = -(-len(words) // MAX_UNITS) or 1
+    if not words:
+        return []
+    parts = min(len(words), max(1, WORDS_RUN // len(words)))
+    size = -(-len(words) // parts)
     return [
         (words[first][0], words[min(first + size, len(words)) - 1][1])
         for first in range(0, len(words), size)
