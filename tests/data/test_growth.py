@@ -150,11 +150,13 @@ def test_a_bad_file_of_words(text: str, reason: str) -> None:
 def test_the_verb(tmp_path: Path, task: Task) -> None:
     from click.testing import CliRunner
 
-    from filmstill.cli.grow import grow as verb
+    from filmstill.cli.main import cli
 
     out = tmp_path / "grown.jsonl"
-    ran = CliRunner().invoke(verb, ["--out", str(out), "--count", "15600"], catch_exceptions=False)
+    ran = CliRunner().invoke(
+        cli, ["grow", "--out", str(out), "--count", "15600"], catch_exceptions=False
+    )
     assert ran.exit_code == 0
     assert len(load_examples(out, task).examples) >= 15500
     with pytest.raises(InputError, match="the file exists"):
-        CliRunner().invoke(verb, ["--out", str(out)], catch_exceptions=False)
+        CliRunner().invoke(cli, ["grow", "--out", str(out)], catch_exceptions=False)
