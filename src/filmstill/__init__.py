@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from filmstill.errors import FilmstillError
     from filmstill.evals.evaluate import evaluate
     from filmstill.records import Evidence, Example, Routing
-    from filmstill.router import Router
+    from filmstill.router import Router, route
     from filmstill.student.train import distill
     from filmstill.task import Channel, Task
 
@@ -30,6 +30,7 @@ _HOME_OF = {
     "distill": "filmstill.student.train",
     "evaluate": "filmstill.evals.evaluate",
     "load_examples": "filmstill.data.reading",
+    "route": "filmstill.router",
 }
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "distill",
     "evaluate",
     "load_examples",
+    "route",
 ]
 
 

@@ -35,6 +35,9 @@ class DistillConfig:
     validation: float = _setting(
         0.1, 0.01, 0.5, "Share of distinct queries held out to choose the best epoch."
     )
+    glossary: bool = _setting(
+        True, 0, 1, "Read words of twelve languages as English ones; for an English base encoder."
+    )
     seed: int = _setting(0, 0, 2**31 - 1, "Same seed, data and machine: same weights.")
     threads: int = _setting(0, 0, 1024, "CPU threads; 0 takes all cores.")
 

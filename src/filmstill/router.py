@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from filmstill.records import Routing
@@ -40,7 +41,7 @@ class Router(ABC):
 
     @staticmethod
     def load(
-        address: str | Path,
+        address: str | Path | None = None,
         *,
         task: Task | None = None,
         training: str | Path | None = None,
@@ -49,7 +50,8 @@ class Router(ABC):
         """Load a router by its address.
 
         Args:
-            address: a student's folder, or the name of a baseline: "mean" or "tfidf".
+            address: a student's folder, or a name: "mean" or "tfidf" for a baseline, "filmstill"
+                for the student that ships with the task; None is that too.
             task: what the router must weigh; a student made for other channels is refused. None
                 takes the student's own task, and the built-in one for a baseline.
             training: labelled examples a baseline learns from; None takes the task's own corpus.
@@ -58,10 +60,24 @@ class Router(ABC):
         Raises:
             ArtefactError: the folder is missing, incomplete, damaged or for another task.
             DataError: a baseline's training file cannot be used.
-            InputError: a baseline needs a training file, since the task has no corpus of its own.
+            InputError: the task has no student or no corpus of its own, and none was named.
             MissingExtraError: the baseline's library is not installed.
         """
         # The protocol must not import its implementations when it is imported itself.
         from filmstill.routers import open_router
 
         return open_router(address, task=task, training=training, threads=threads)
+
+
+def route(query: str, *, explain: bool = False, raw: bool = False) -> Routing:
+    """Route one query with the student that ships with Filmstill, loaded once; see `Router`.
+
+    Raises:
+        QueryError: the query is empty, too long or holds control characters.
+    """
+    return _shipped().route(query, explain=explain, raw=raw)
+
+
+@cache
+def _shipped() -> Router:
+    return Router.load()

@@ -69,12 +69,19 @@ def test_what_is_no_query_is_refused(student: Router, query: str) -> None:
 
 def test_the_manifest_tells_what_it_is(student_folder: Path, training_file: Path) -> None:
     manifest = json.loads((student_folder / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["format_version"] == 1
+    assert manifest["format_version"] == 2
     assert manifest["data"]["sha256"] == sha256_of(training_file)
     assert manifest["data"]["training"] + manifest["data"]["validation"] == 300
     assert manifest["parity"]["float_max"] < 1e-4
     assert manifest["config"]["seed"] == 0
-    assert set(manifest["files"]) == {"model.onnx", "tokenizer.json", "task.toml", "card.md"}
+    assert set(manifest["files"]) == {
+        "model.onnx",
+        "ngrams.npy",
+        "tokenizer.json",
+        "glossary.tsv.gz",
+        "task.toml",
+        "card.md",
+    }
     assert {path.name for path in student_folder.iterdir()} == {*manifest["files"], "manifest.json"}
     card = (student_folder / "card.md").read_text(encoding="utf-8")
     assert f"{manifest['validation_scores']['rubric']:.2f}" in card
@@ -229,7 +236,10 @@ def test_the_whole_pipeline_on_a_users_task(
         Router.load(tmp_path / "s", task=Task.builtin())
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "task.toml", "card.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["model.onnx", "ngrams.npy", "tokenizer.json", "glossary.tsv.gz", "task.toml", "card.md"],
+)
 def test_damage_is_noticed(copy: Path, name: str) -> None:
     path = copy / name
     content = bytearray(path.read_bytes())
@@ -249,7 +259,7 @@ def test_damage_is_noticed(copy: Path, name: str) -> None:
         (lambda text: text[:100], "cannot be read"),
         (lambda text: "[]", "not the manifest of a Filmstill student"),
         (
-            lambda text: text.replace('"format_version": 1', '"format_version": 9'),
+            lambda text: text.replace('"format_version": 2', '"format_version": 9'),
             "version 9 is not",
         ),
         (lambda text: text.replace('"decoder"', '"decoded"'), r"incomplete \(decoder\)"),

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     "addresses",
     multiple=True,
     required=True,
-    metavar="DIR|mean|tfidf",
-    help="A student's folder or a baseline; can be given several times.",
+    metavar="DIR|filmstill|mean|tfidf",
+    help="A student's folder, the shipped student (filmstill) or a baseline; repeatable.",
 )
 @click.option(
     "--set", "evaluation_set", type=PATH, required=True, metavar="FILE", help="Labelled queries."

@@ -34,15 +34,16 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if not item.metadata:
             continue
         low, high = item.metadata["low"], item.metadata["high"]
-        kind: click.ParamType[Any] = (
-            click.IntRange(low, high)
-            if isinstance(item.default, int)
-            else click.FloatRange(low, high)
-        )
         if item.default is MISSING:
             raise TypeError(f"setting {item.name} has no default")
+        flag = item.name.replace("_", "-")
+        kind: click.ParamType[Any] | None = click.FloatRange(low, high)
+        if isinstance(item.default, bool):
+            flag, kind = f"{flag}/--no-{flag}", None
+        elif isinstance(item.default, int):
+            kind = click.IntRange(low, high)
         option = click.option(
-            f"--{item.name.replace('_', '-')}",
+            f"--{flag}",
             item.name,
             type=kind,
             default=item.default,

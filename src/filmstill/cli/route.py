@@ -24,11 +24,10 @@ _BAR_WIDTH = 30
 @click.option(
     "--router",
     "address",
-    required=True,
     metavar="DIR",
     envvar="FILMSTILL_ROUTER",
     show_envvar=True,
-    help="The student's folder, or a baseline.",
+    help="A student's folder, or a baseline.  [default: the student that ships with Filmstill]",
 )
 @click.option("--explain", is_flag=True, help="Add the reasoning and what each word speaks for.")
 @click.option("--raw", is_flag=True, help="Leave the weights off the grid, with four decimals.")
@@ -38,7 +37,7 @@ _BAR_WIDTH = 30
 def route(
     ctx: click.Context,
     queries: tuple[str, ...],
-    address: str,
+    address: str | None,
     explain: bool,
     raw: bool,
     as_json: bool,
@@ -51,8 +50,8 @@ def route(
 
     \b
     Examples:
-      filmstill route "Olivia talking about her childhood" --router student --explain
-      cat queries.txt | filmstill route - --router student
+      filmstill route "Olivia talking about her childhood" --explain
+      cat queries.txt | filmstill route - --router runs/mine/student
     """
     from filmstill.router import Router
 

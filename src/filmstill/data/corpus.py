@@ -1,4 +1,4 @@
-"""The labelled examples that ship with a built-in task."""
+"""What ships with a built-in task: labelled examples, and a student distilled from them."""
 
 from importlib import resources
 from pathlib import Path
@@ -34,12 +34,21 @@ def growth_path(task: Task) -> Path:
     return _shipped(task, "growth.toml")
 
 
+def student_path(task: Task) -> Path:
+    """Folder of the student that ships with a task, distilled from the task's own corpus.
+
+    Raises:
+        InputError: the task has none, as is so for every task a user writes.
+    """
+    return _shipped(task, "student")
+
+
 def _shipped(task: Task, name: str) -> Path:
     path = Path(str(resources.files("filmstill") / "tasks" / task.name / name))
     try:
         same = Task.builtin(task.name).fingerprint == task.fingerprint
     except TaskError:
         same = False
-    if not same or not path.is_file():
-        raise InputError(f"the task {task.name!r} has no {name} of its own: name a file")
+    if not same or not path.exists():
+        raise InputError(f"the task {task.name!r} has no {name} of its own: name one")
     return path

@@ -12,10 +12,11 @@ from typing import Any
 from filmstill.errors import ArtefactError, StorageError, TaskError
 from filmstill.files import is_there, sha256_of, write_text
 from filmstill.student.decode import Decoder
+from filmstill.student.ngrams import NgramModel
 from filmstill.task import Task
 
 FORMAT = "filmstill-student"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class Layout:
         return self.folder / "tokenizer.json"
 
     @property
+    def ngrams(self) -> Path:
+        """Table of the n-gram model."""
+        return self.folder / "ngrams.npy"
+
+    @property
     def task(self) -> Path:
         """Task the student was trained for."""
         return self.folder / "task.toml"
@@ -50,9 +56,14 @@ class Layout:
         return self.folder / "manifest.json"
 
     @property
+    def glossary(self) -> Path:
+        """Words of other languages in English; only a student that reads through one has it."""
+        return self.folder / "glossary.tsv.gz"
+
+    @property
     def contents(self) -> tuple[Path, ...]:
-        """Every file but the manifest."""
-        return self.model, self.tokenizer, self.task, self.card
+        """Every file that is there in any student, but the manifest."""
+        return self.model, self.ngrams, self.tokenizer, self.task, self.card
 
     @property
     def training(self) -> Path:
@@ -87,6 +98,9 @@ class Artefact:
         task: the task it was trained for.
         max_tokens: longest token sequence the student was trained on; longer queries are cut.
         pad_id: token id that fills up short queries of a batch.
+        share: how much of the raw weights is the network's, 0 to 1; the rest is the n-gram model's.
+        ngrams: the n-gram model.
+        glossary: file that queries are read through, or None.
         decoder: how raw weights become weights on the grid.
         confidence: how the raw lead becomes a confidence.
         manifest: the manifest's content.
@@ -96,6 +110,9 @@ class Artefact:
     task: Task
     max_tokens: int
     pad_id: int
+    share: float
+    ngrams: NgramModel
+    glossary: Path | None
     decoder: Decoder
     confidence: Confidence
     manifest: dict[str, Any]
@@ -117,7 +134,7 @@ def write_manifest(layout: Layout, task: Task, facts: dict[str, Any]) -> None:
             "fingerprint": task.fingerprint,
         },
         **facts,
-        "files": {path.name: sha256_of(path) for path in layout.contents},
+        "files": {path.name: sha256_of(path) for path in _present(layout)},
     }
     write_text(layout.manifest, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
@@ -134,7 +151,8 @@ def open_artefact(folder: str | Path, *, task: Task | None = None) -> Artefact:
     """
     layout = Layout(Path(folder))
     manifest = _manifest(layout)
-    for path in layout.contents:
+    glossary = layout.glossary if layout.glossary.name in manifest["files"] else None
+    for path in (*layout.contents, *([glossary] if glossary else [])):
         if not path.is_file():
             raise ArtefactError(f"{layout.folder}: {path.name} is missing; distil or copy it again")
         if sha256_of(path) != manifest["files"].get(path.name):
@@ -158,14 +176,21 @@ def open_artefact(folder: str | Path, *, task: Task | None = None) -> Artefact:
             own,
             max_tokens=int(manifest["model"]["max_tokens"]),
             pad_id=int(manifest["model"]["pad_id"]),
+            share=float(manifest["model"]["share"]),
+            ngrams=NgramModel.load(layout.ngrams, manifest["ngrams"], len(own.channels)),
+            glossary=glossary,
             decoder=Decoder.from_json(manifest["decoder"], own.steps),
             confidence=Confidence(**manifest["confidence"]),
             manifest=manifest,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OSError) as error:
         raise ArtefactError(
             f"{layout.manifest}: damaged or changed by hand ({error}); distil or copy it again"
         ) from error
+
+
+def _present(layout: Layout) -> list[Path]:
+    return [*layout.contents, *([layout.glossary] if layout.glossary.is_file() else [])]
 
 
 def _manifest(layout: Layout) -> dict[str, Any]:
@@ -193,7 +218,7 @@ def _manifest(layout: Layout) -> dict[str, Any]:
             f"{path}: format version {manifest.get('format_version')} is not known to this version "
             f"of Filmstill, which reads {FORMAT_VERSION}; upgrade Filmstill or distil again"
         )
-    missing = {"task", "model", "decoder", "confidence", "files"} - manifest.keys()
+    missing = {"task", "model", "ngrams", "decoder", "confidence", "files"} - manifest.keys()
     if missing or not isinstance(manifest["files"], dict):
         raise ArtefactError(f"{path}: incomplete ({', '.join(sorted(missing)) or 'files'})")
     return manifest

@@ -8,8 +8,9 @@ from filmstill.query import clean_query
 from filmstill.records import Routing
 from filmstill.router import Router
 from filmstill.student.artefact import Artefact
+from filmstill.student.glossary import Glossary
 from filmstill.student.reasoning import evidence_of, reasoning_of
-from filmstill.student.runtime import StudentModel
+from filmstill.student.runtime import Network, StudentModel
 from filmstill.student.words import word_effects
 from filmstill.weights import RAW_STEPS, FloatArray, snap, weights_mapping
 
@@ -33,13 +34,15 @@ class StudentRouter(Router):
         self.artefact = artefact
         self._confidence = artefact.confidence
         self._decode = artefact.decoder
-        self._model = StudentModel(
+        network = Network(
             artefact.layout.model,
             artefact.layout.tokenizer,
             max_tokens=artefact.max_tokens,
             pad_id=artefact.pad_id,
             threads=threads,
         )
+        read = Glossary.load(artefact.glossary).read if artefact.glossary else str
+        self._model = StudentModel(network, artefact.ngrams, artefact.share, read)
 
     def route_many(
         self, queries: Sequence[str], *, explain: bool = False, raw: bool = False

@@ -1,6 +1,6 @@
 """Runs a student: onnxruntime, tokenizers and numpy, nothing of the training stack."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,15 @@ import onnxruntime
 from tokenizers import Tokenizer
 
 from filmstill.errors import ArtefactError
+from filmstill.student.ngrams import NgramModel
 from filmstill.weights import FloatArray
 
 BATCH = 32
 """Queries a call of the network; larger ones leave the cache and are slower per query."""
 
 
-class StudentModel:
-    """Query text in, raw weights out."""
+class Network:
+    """The sentence encoder: text in, raw weights out."""
 
     def __init__(
         self, model: Path, tokenizer: Path, *, max_tokens: int, pad_id: int, threads: int = 1
@@ -77,3 +78,37 @@ class StudentModel:
         feed = {"input_ids": ids, "attention_mask": mask}
         output: npt.NDArray[np.float32] = self._session.run(["weights"], feed)[0]
         return output
+
+
+class StudentModel:
+    """What a student is: a query is read, the network and the n-gram model weigh it together."""
+
+    def __init__(
+        self,
+        network: Network,
+        ngrams: NgramModel,
+        share: float,
+        read: Callable[[str], str] = str,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            network: the sentence encoder.
+            ngrams: the linear model of n-grams.
+            share: how much of the weights is the network's, 0 to 1; the rest is the other's.
+            read: what happens to a query before either sees it, such as a glossary's `read`.
+        """
+        self._network = network
+        self._ngrams = ngrams
+        self._share = share
+        self._read = read
+
+    def weights(self, queries: Sequence[str]) -> FloatArray:
+        """Raw weights `(n_queries, n_channels)`, each row summing to 1."""
+        texts = [self._read(query) for query in queries]
+        return mixed(self._network.weights(texts), self._ngrams.weights(texts), self._share)
+
+
+def mixed(network: FloatArray, ngrams: FloatArray, share: float) -> FloatArray:
+    """The weighted mean of two arrays of raw weights, `(n, n_channels)`."""
+    return share * network + (1 - share) * ngrams

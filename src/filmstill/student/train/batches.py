@@ -1,7 +1,7 @@
 """Queries as tensors, in batches of like length."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,10 +38,17 @@ class Encoded:
         return ids, mask, self.labels[list(indices)]
 
 
-def encode(examples: Sequence[Example], task: Task, tokenizer: Tokenizer, pad_id: int) -> Encoded:
-    """Tokenise labelled examples."""
+def encode(
+    examples: Sequence[Example],
+    task: Task,
+    tokenizer: Tokenizer,
+    pad_id: int,
+    read: Callable[[str], str] = str,
+) -> Encoded:
+    """Tokenise labelled examples; `read` is what happens to a query first."""
     routings = [example.routing for example in examples if example.routing is not None]
-    rows = [item.ids for item in tokenizer.encode_batch([example.query for example in examples])]
+    texts = [read(example.query) for example in examples]
+    rows = [item.ids for item in tokenizer.encode_batch(texts)]
     labels = torch.tensor(weights_array(routings, task), dtype=torch.float32)
     return Encoded(rows, labels, pad_id)
 

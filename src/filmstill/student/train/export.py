@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from filmstill.errors import TrainingError
 from filmstill.files import replacing, storage_errors
-from filmstill.student.runtime import StudentModel
+from filmstill.student.runtime import Network
 from filmstill.student.train.net import StudentNet
 from filmstill.weights import FloatArray
 
@@ -104,7 +104,7 @@ def export(
             reduce_range=True,
         )
     float_raw, int8_raw = (
-        StudentModel(path, tokenizer, max_tokens=max_tokens, pad_id=pad_id).weights(queries)
+        Network(path, tokenizer, max_tokens=max_tokens, pad_id=pad_id).weights(queries)
         for path in (float_path, int8_path)
     )
     float_error, int8_error = np.abs(float_raw - expected), np.abs(int8_raw - expected)

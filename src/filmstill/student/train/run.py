@@ -1,13 +1,12 @@
 """One distillation run, step by step: read, split, train, export, check, write the manifest."""
 
+import gzip
 import os
-import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +14,30 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from filmstill import __version__
 from filmstill.config import DistillConfig
 from filmstill.data.reading import ExampleFile, load_labelled, write_rejects
 from filmstill.data.split import families, split
 from filmstill.errors import BaseModelError, DataError, InputError
-from filmstill.evals.metrics import absolute_errors, leading_matches, rubric_scores
-from filmstill.files import is_there, make_folder, only_one, storage_errors, write_text
+from filmstill.files import is_there, make_folder, only_one, sha256_of, storage_errors, write_text
 from filmstill.query import same_query
 from filmstill.records import Example
 from filmstill.student.artefact import Layout, write_manifest
 from filmstill.student.base import BaseModel, find_base
-from filmstill.student.decode import Decoder
+from filmstill.student.glossary import PACKAGED, Glossary
+from filmstill.student.runtime import mixed
 from filmstill.student.train.batches import encode
-from filmstill.student.train.calibration import fit_confidence
 from filmstill.student.train.card import card_text
 from filmstill.student.train.checkpoint import load_checkpoint
 from filmstill.student.train.export import export
+from filmstill.student.train.facts import data_facts, libraries, what_validation_tells
 from filmstill.student.train.loop import ProgressCallback, fit, has_fast_bfloat16, predict
 from filmstill.student.train.net import build_net, pad_id_of
+from filmstill.student.train.ngrams import fit_ngrams, share_of_network
 from filmstill.task import Task
 from filmstill.weights import FloatArray, weights_array
 
 MIN_QUERIES = 20
 """Fewest distinct labelled queries that are worth training on."""
-_LIBRARIES = ("numpy", "onnx", "onnxruntime", "tokenizers", "torch", "transformers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +124,9 @@ def _make(
     say(f"{len(training):,} examples to train on, {len(validation):,} to validate{rejected}")
     pad_id = pad_id_of(base)
     tokenizer = _copy_tokenizer(base, made, config.max_tokens)
-    held_out = encode(validation, task, tokenizer, pad_id)
+    glossary = _copy_glossary(made) if config.glossary else None
+    read = Glossary.load(glossary).read if glossary else str
+    held_out = encode(validation, task, tokenizer, pad_id, read)
     run = _identity(file, task, config, base)
     start = load_checkpoint(layout.state, run) if resume and is_there(layout.state) else None
     if start:
@@ -135,7 +135,7 @@ def _make(
         net = build_net(base, len(task.channels), config.dropout, config.seed)
         state = fit(
             net,
-            encode(training, task, tokenizer, pad_id),
+            encode(training, task, tokenizer, pad_id, read),
             held_out,
             config,
             start=start,
@@ -151,22 +151,30 @@ def _make(
             tokenizer=made.tokenizer,
             max_tokens=config.max_tokens,
             pad_id=pad_id,
-            queries=[example.query for example in validation],
+            queries=[read(example.query) for example in validation],
             expected=predict(net, held_out).numpy().astype(np.float64),
         )
+    say("Fitting the n-gram model")
+    labels, reference = _labels(training, task), _labels(validation, task)
+    ngrams = fit_ngrams([read(example.query) for example in training], labels)
+    with storage_errors("write", made.ngrams):
+        ngrams.save(made.ngrams)
+    counted = ngrams.weights([read(example.query) for example in validation])
+    share = round(share_of_network(raw, counted, reference), 3)
     return {
         "base": {"name": base.name, "sha256": base.sha256},
-        "data": _data_facts(file, training, validation),
+        "data": data_facts(file, training, validation),
         "config": {**asdict(config), "epochs": config.epochs_for(len(training))},
-        "model": {"max_tokens": config.max_tokens, "pad_id": pad_id},
-        **_what_validation_tells(task, training, validation, raw),
+        "model": {"max_tokens": config.max_tokens, "pad_id": pad_id, "share": share},
+        "ngrams": ngrams.to_json(),
+        **what_validation_tells(task, labels, mixed(raw, counted, share), reference),
         "training": {
             "best_epoch": state.best_epoch,
             "history": state.history,
             "bfloat16": has_fast_bfloat16(),
         },
         "parity": asdict(parity),
-        "libraries": _libraries(),
+        "libraries": libraries(),
     }
 
 
@@ -203,8 +211,10 @@ def _move(made: Layout, layout: Layout) -> None:
     """Put a finished student in place: the old manifest goes first, the new one comes last."""
     with storage_errors("replace the student in", layout.folder):
         layout.manifest.unlink(missing_ok=True)
-        for source, target in zip(made.contents, layout.contents, strict=True):
-            source.replace(target)
+        layout.glossary.unlink(missing_ok=True)
+        for source in made.folder.iterdir():
+            if source != made.manifest:
+                source.replace(layout.folder / source.name)
         made.manifest.replace(layout.manifest)
 
 
@@ -222,56 +232,24 @@ def _copy_tokenizer(base: BaseModel, made: Layout, max_tokens: int) -> Tokenizer
     return tokenizer
 
 
+def _copy_glossary(made: Layout) -> Path:
+    with storage_errors("copy the glossary to", made.glossary):
+        made.glossary.write_bytes(gzip.compress(PACKAGED.read_bytes(), mtime=0))
+    return made.glossary
+
+
 def _identity(
     file: ExampleFile, task: Task, config: DistillConfig, base: BaseModel
 ) -> dict[str, Any]:
     """What has to be the same for a run to be resumed."""
     settings = {key: value for key, value in asdict(config).items() if key != "base"}
+    if config.glossary:
+        settings["glossary"] = sha256_of(PACKAGED)
     return {"data": file.sha256, "task": task.fingerprint, "base": base.sha256, **settings}
 
 
-def _data_facts(
-    file: ExampleFile, training: list[Example], validation: list[Example]
-) -> dict[str, Any]:
-    return {
-        "file": file.path.name,
-        "sha256": file.sha256,
-        "examples": len(file.examples),
-        "distinct_queries": len({same_query(example.query) for example in file.examples}),
-        "rejected_lines": len(file.rejects),
-        "training": len(training),
-        "validation": len(validation),
-    }
-
-
-def _what_validation_tells(
-    task: Task, training: list[Example], validation: list[Example], raw: FloatArray
-) -> dict[str, Any]:
-    """The decoder, the confidence curve and the scores; `raw` is `(n_validation, c)`."""
-    labels, reference = (
-        weights_array([example.routing for example in rows if example.routing], task)
-        for rows in (training, validation)
-    )
-    sigma = float(np.sqrt(np.mean((raw - reference) ** 2)))
-    decoder = Decoder.fit(labels, task.steps, sigma)
-    decoded = decoder(raw)
-    scores = {
-        "queries": len(validation),
-        "rubric": round(float(rubric_scores(decoded, reference).mean()), 3),
-        "leading": round(float(leading_matches(decoded, reference).mean()), 4),
-        "mean_absolute_error": round(float(absolute_errors(decoded, reference).mean()), 4),
-    }
-    return {
-        "decoder": decoder.to_json(),
-        "confidence": asdict(fit_confidence(raw, decoded, reference)),
-        "training_mean": [round(float(weight), 6) for weight in labels.mean(axis=0)],
-        "validation_scores": scores,
-    }
-
-
-def _libraries() -> dict[str, str]:
-    found = {"filmstill": __version__, "python": platform.python_version()}
-    return found | {name: version(name) for name in _LIBRARIES}
+def _labels(examples: list[Example], task: Task) -> FloatArray:
+    return weights_array([example.routing for example in examples if example.routing], task)
 
 
 @contextmanager

@@ -1,0 +1,73 @@
+"""What a run finds out besides the network: decoder, confidence, scores, data, versions."""
+
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from filmstill import __version__
+from filmstill.data.reading import ExampleFile
+from filmstill.evals.metrics import absolute_errors, leading_matches, rubric_scores
+from filmstill.query import same_query
+from filmstill.records import Example
+from filmstill.student.decode import Decoder
+from filmstill.student.train.calibration import fit_confidence
+from filmstill.task import Task
+from filmstill.weights import FloatArray
+
+_LIBRARIES = (
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "scikit-learn",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
+
+
+def data_facts(
+    file: ExampleFile, training: list[Example], validation: list[Example]
+) -> dict[str, Any]:
+    """What a student was made from."""
+    return {
+        "file": file.path.name,
+        "sha256": file.sha256,
+        "examples": len(file.examples),
+        "distinct_queries": len({same_query(example.query) for example in file.examples}),
+        "rejected_lines": len(file.rejects),
+        "training": len(training),
+        "validation": len(validation),
+    }
+
+
+def what_validation_tells(
+    task: Task, labels: FloatArray, raw: FloatArray, reference: FloatArray
+) -> dict[str, Any]:
+    """The decoder, the confidence curve and the scores.
+
+    `labels` are those of training, `(n, c)`; `raw` and `reference` those of validation.
+    """
+    sigma = float(np.sqrt(np.mean((raw - reference) ** 2)))
+    decoder = Decoder.fit(labels, task.steps, sigma)
+    decoded = decoder(raw)
+    scores = {
+        "queries": len(reference),
+        "rubric": round(float(rubric_scores(decoded, reference).mean()), 3),
+        "leading": round(float(leading_matches(decoded, reference).mean()), 4),
+        "mean_absolute_error": round(float(absolute_errors(decoded, reference).mean()), 4),
+    }
+    return {
+        "decoder": decoder.to_json(),
+        "confidence": asdict(fit_confidence(raw, decoded, reference)),
+        "training_mean": [round(float(weight), 6) for weight in labels.mean(axis=0)],
+        "validation_scores": scores,
+    }
+
+
+def libraries() -> dict[str, str]:
+    """Versions of what trains and exports."""
+    found = {"filmstill": __version__, "python": platform.python_version()}
+    return found | {name: version(name) for name in _LIBRARIES}

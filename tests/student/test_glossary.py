@@ -1,0 +1,116 @@
+"""The glossary: which language a query is in, and how it is read in English."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filmstill.data.corpus import corpus_path
+from filmstill.data.reading import load_labelled
+from filmstill.errors import ArtefactError
+from filmstill.student.glossary import PACKAGED, Glossary
+from filmstill.task import Task
+
+ENTRIES = [
+    ("es", "el", "the"),
+    ("es", "árbitro", "referee"),
+    ("es", "pita", "whistles"),
+    ("es", "un", "a"),
+    ("es", "penalti", "penalty"),
+    ("es", "banda sonora", "soundtrack"),
+    ("es", "explica", "explains"),
+    ("ja", "審判", "referee"),
+    ("ja", "が", ""),
+    ("ja", "笛", "whistle"),
+    ("ja", "を", ""),
+    ("ja", "吹く", "blows"),
+    ("ko", "심판", "referee"),
+    ("ar", "حكم", "referee"),
+    ("ru", "судья", "referee"),
+    ("ru", "судь", "judge"),
+    ("hi", "गाना", "song"),
+]
+
+
+@pytest.fixture(scope="module")
+def small() -> Glossary:
+    return Glossary(ENTRIES)
+
+
+@pytest.fixture(scope="module")
+def packaged() -> Glossary:
+    return Glossary.load(PACKAGED)
+
+
+@pytest.mark.parametrize(
+    ("query", "read"),
+    [
+        ("El árbitro pita un penalti", "the referee whistles a penalty"),
+        ("el ARBITRO pita un penalti", "the referee whistles a penalty"),  # accents left out
+        ("la banda sonora explica el penalti", "la soundtrack explains the penalty"),
+        ("el árbitro explicando un penalti", "the referee explains a penalty"),  # by its beginning
+        ("審判が笛を吹く", "referee whistle blows"),
+        ("심판이", "referee"),  # a particle is glued on
+        ("والحكم", "referee"),  # "and the" is glued on
+        ("судья", "referee"),
+        ("судьбой", "judge"),  # the longest entry it begins with
+        ("гравер", "graver"),  # unknown: in Latin letters
+        ("गाना", "song"),
+    ],
+)
+def test_reads_words_in_english(small: Glossary, query: str, read: str) -> None:
+    assert small.read(query) == read
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["the referee explains", "Freddie Mercury at Live Aid", "penalty", "🎬", "1999", "?!"],
+)
+def test_english_and_wordless_queries_stay_as_they_are(small: Glossary, query: str) -> None:
+    assert small.read(query) == query
+
+
+def test_a_language_without_entries_stays_as_it_is(small: Glossary) -> None:
+    assert small.language("裁判员吹哨") == "zh"
+    assert small.read("裁判员吹哨") == "裁判员吹哨"
+
+
+@given(st.text(max_size=80))
+def test_reads_anything(text: str) -> None:
+    read = Glossary(ENTRIES).read(text)
+    assert isinstance(read, str)
+    assert read or not text
+
+
+@pytest.mark.parametrize("line", ["es\tel", "es\tel\tthe\tmore", "plain"])
+def test_a_damaged_file_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "glossary.tsv"
+    path.write_text(f"es\tel\tthe\n{line}\n", encoding="utf-8")
+    with pytest.raises(ArtefactError, match=r"glossary\.tsv, line 2: not language, word and"):
+        Glossary.load(path)
+
+
+def test_the_packaged_glossary_tells_the_corpus_languages_apart(
+    packaged: Glossary, task: Task
+) -> None:
+    right: dict[str, list[bool]] = {}
+    for example in load_labelled(corpus_path(task), task).examples:
+        language = example.tags["language"]
+        right.setdefault(language, []).append(packaged.language(example.query) == language)
+    share = {language: sum(found) / len(found) for language, found in right.items()}
+    assert len(share) == 13
+    assert share["en"] > 0.98
+    assert min(share.values()) > 0.7, share
+
+
+def test_the_packaged_glossary_has_no_doubles_and_plain_english() -> None:
+    seen = set()
+    for line in PACKAGED.read_text(encoding="utf-8").splitlines():
+        language, foreign, english = line.split("\t")
+        assert (language, foreign) not in seen, line
+        seen.add((language, foreign))
+        assert foreign == foreign.strip(), line
+        assert foreign, line
+        assert len(english.split()) <= 5, line
+        assert all(ord(character) < 0x250 for character in english), line
