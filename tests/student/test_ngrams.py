@@ -23,6 +23,11 @@ def test_learns_which_words_speak_for_which_channel() -> None:
     assert unknown == pytest.approx(LABELS.mean(axis=0), abs=0.02)
 
 
+def test_learns_from_texts_without_words() -> None:
+    labels = np.vstack([LABELS, [[0.5, 0.5]]])
+    assert fit_ngrams([*TEXTS, "?!"], labels).weights(["red"])[0, 0] > 0.6
+
+
 def test_a_text_without_words_gets_the_bias() -> None:
     model = NgramModel(np.zeros((BUCKETS, 2), np.int8), 1.0, np.array([0.3, 0.7]))
     assert model.weights(["", "?!"]) == pytest.approx(np.array([[0.3, 0.7], [0.3, 0.7]]))

@@ -47,6 +47,6 @@ def _matrix(texts: Sequence[str]) -> csr_matrix:
     for text in texts:
         for found in buckets(text):
             columns += found
-            values += [len(found) ** -0.5] * len(found)
+            values += [max(1, len(found)) ** -0.5] * len(found)
         ends.append(len(columns))
     return csr_matrix((values, columns, ends), shape=(len(texts), BUCKETS))
