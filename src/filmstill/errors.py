@@ -7,6 +7,7 @@
     │   └── TaskError         a task file
     ├── ArtefactError         a student folder is missing, incomplete, damaged or for another task
     ├── RoutingError          a router has no valid routing for a query
+    ├── ServiceError          a model's service refuses all work: key, model, address
     ├── BaseModelError        the base encoder cannot be found or is not the one expected
     ├── TrainingError         the training itself failed or was stopped
     ├── MissingExtraError     an optional dependency is not installed
@@ -18,6 +19,10 @@ exits with 1.
 
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from filmstill.records import Reply
 
 
 class FilmstillError(Exception):
@@ -45,7 +50,20 @@ class ArtefactError(FilmstillError):
 
 
 class RoutingError(FilmstillError):
-    """A router has no valid routing for a query; its model failed or answered nonsense."""
+    """A router has no valid routing for a query; its model failed or answered nonsense.
+
+    Attributes:
+        reply: what the model answered, where it did.
+    """
+
+    def __init__(self, message: str, reply: "Reply | None" = None) -> None:
+        """Take the message and the reply that was no routing."""
+        super().__init__(message)
+        self.reply = reply
+
+
+class ServiceError(FilmstillError):
+    """A model's service refuses all work: wrong key, unknown model, nothing at the address."""
 
 
 class BaseModelError(FilmstillError):

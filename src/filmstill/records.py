@@ -26,6 +26,34 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """What a language model answered to a query, and how well it kept to the form asked for.
+
+    Attributes:
+        text: the reply as it came.
+        tokens_in: tokens of the prompt, as the service counted them; 0 where it did not say.
+        tokens_out: tokens of the reply.
+        milliseconds: how long the service took.
+        is_json: the reply is one JSON object and nothing else.
+        has_keys: it names every channel, each with a number.
+        sums: the weights as given sum to 1.
+    """
+
+    text: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+    milliseconds: float = 0.0
+    is_json: bool = False
+    has_keys: bool = False
+    sums: bool = False
+
+    @property
+    def consistent(self) -> bool:
+        """Whether the reply has the form asked for in every respect."""
+        return self.is_json and self.has_keys and self.sums
+
+
+@dataclass(frozen=True, slots=True)
 class Routing:
     """How much to trust each channel for one query.
 
@@ -35,12 +63,14 @@ class Routing:
         confidence: estimated probability (0..1) that the leading channel is the one the teacher
             would lead with; None where the router has no estimate.
         evidence: what the query's words did, strongest first; empty unless asked for.
+        reply: what the language model answered, where one was asked.
     """
 
     weights: Mapping[str, float]
     reasoning: str = ""
     confidence: float | None = None
     evidence: tuple[Evidence, ...] = ()
+    reply: Reply | None = None
 
     @property
     def leading(self) -> tuple[str, ...]:

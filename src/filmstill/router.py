@@ -50,8 +50,10 @@ class Router(ABC):
         """Load a router by its address.
 
         Args:
-            address: a student's folder, or a name: "mean" or "tfidf" for a baseline, "filmstill"
-                for the student that ships with the task; None is that too.
+            address: a student's folder; "filmstill" or None for the student that ships with the
+                task; "mean" or "tfidf" for a baseline, "base" for
+                the encoder before distillation; "recorded:FILE" for what a file says;
+                "openai:MODEL" or "bedrock:MODEL_ID_OR_ARN" for a large language model.
             task: what the router must weigh; a student made for other channels is refused. None
                 takes the student's own task, and the built-in one for a baseline.
             training: labelled examples a baseline learns from; None takes the task's own corpus.
@@ -59,9 +61,10 @@ class Router(ABC):
 
         Raises:
             ArtefactError: the folder is missing, incomplete, damaged or for another task.
-            DataError: a baseline's training file cannot be used.
+            DataError: a training file or recording cannot be used.
             InputError: the task has no student or no corpus of its own, and none was named.
-            MissingExtraError: the baseline's library is not installed.
+            MissingExtraError: the library of a baseline or a service is not installed.
+            ServiceError: key, region or credentials for a service are missing.
         """
         # The protocol must not import its implementations when it is imported itself.
         from filmstill.routers import open_router

@@ -50,7 +50,9 @@ ANSWERS = {
 
 def test_every_figure_by_hand(task: Task) -> None:
     seen = []
-    [scores] = evaluate([Scripted(task, ANSWERS)], EXAMPLES, on_query=lambda r: seen.append(r.name))
+    [scores] = evaluate(
+        [Scripted(task, ANSWERS)], EXAMPLES, on_query=lambda r: seen.append(r.name)
+    ).scores
     assert scores.queries == len(seen) == 5
     assert scores.valid == pytest.approx(3 / 5)
     # 5, 4, 1 for the valid ones, 1 each for the failed reply and the wrong sum
@@ -70,7 +72,7 @@ def test_every_figure_by_hand(task: Task) -> None:
 
 
 def test_a_router_that_never_answers(task: Task) -> None:
-    [scores] = evaluate([Scripted(task, {"exact": None})], EXAMPLES[:1])
+    [scores] = evaluate([Scripted(task, {"exact": None})], EXAMPLES[:1]).scores
     assert (scores.valid, scores.rubric) == (0, 1)
     assert math.isnan(scores.leading)
     plain = json.loads(json.dumps(scores.to_dict(), allow_nan=False))
@@ -88,7 +90,7 @@ def test_a_router_that_never_answers(task: Task) -> None:
     ],
 )
 def test_what_is_no_valid_routing(task: Task, bad: Routing) -> None:
-    [scores] = evaluate([Scripted(task, {"exact": bad})], EXAMPLES[:1])
+    [scores] = evaluate([Scripted(task, {"exact": bad})], EXAMPLES[:1]).scores
     assert scores.valid == 0
 
 

@@ -1,6 +1,7 @@
 """`filmstill evaluate`: score routers against reference labels."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,19 @@ import click
 from filmstill.cli.options import PATH, json_option, read_task, task_option
 
 if TYPE_CHECKING:
-    from filmstill.evals.evaluate import Scores
-    from filmstill.task import Task
+    from collections.abc import Sequence
+
+    from filmstill.evals.cost import Prices
+    from filmstill.evals.evaluate import Evaluation, Result
+    from filmstill.evals.judges import Judge, Judgement
+    from filmstill.records import Example
+    from filmstill.router import Router
+
+ADDRESSES = (
+    "A student's folder; filmstill (the shipped student); mean, tfidf or base (the encoder before "
+    "distillation); recorded:FILE; openai:MODEL; bedrock:MODEL_ID_OR_ARN."
+)
+JOURNAL = "journal.jsonl"
 
 
 @click.command()
@@ -19,11 +31,15 @@ if TYPE_CHECKING:
     "addresses",
     multiple=True,
     required=True,
-    metavar="DIR|filmstill|mean|tfidf",
-    help="A student's folder, the shipped student (filmstill) or a baseline; repeatable.",
+    metavar="ADDRESS",
+    help=f"{ADDRESSES} Repeatable; ratios and tests are against the first.",
 )
 @click.option(
-    "--set", "evaluation_set", type=PATH, required=True, metavar="FILE", help="Labelled queries."
+    "--set",
+    "evaluation_set",
+    type=PATH,
+    metavar="FILE",
+    help="Labelled queries.  [default: the task's own evaluation set]",
 )
 @click.option(
     "--train",
@@ -38,37 +54,75 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Leave out queries that are in this file too, such as those trained on.",
 )
+@click.option(
+    "--judge",
+    "judges",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Also ask a judge: openai:MODEL or bedrock:MODEL_ID_OR_ARN; repeatable.",
+)
+@click.option(
+    "--report",
+    "folder",
+    type=PATH,
+    metavar="DIR",
+    help="Write report.html with figures, report.json and CSV files; a stopped run goes on there.",
+)
+@click.option(
+    "--prices",
+    "prices_file",
+    type=PATH,
+    metavar="FILE",
+    help="TOML file with prices of your own.",
+)
 @json_option
 @task_option
 def evaluate(
     addresses: tuple[str, ...],
-    evaluation_set: Path,
+    evaluation_set: Path | None,
     training: Path | None,
     exclude: Path | None,
+    judges: tuple[str, ...],
+    folder: Path | None,
+    prices_file: Path | None,
     as_json: bool,
     task_file: Path | None,
 ) -> None:
-    """Score routers on the labelled queries of a file.
+    """Score routers on labelled queries, side by side.
 
     The rubric score (1 to 5) is the numeric part of the judge's rubric: 5 no weight off by more
     than 0.05, 4 by 0.10, 3 the leading channel matches and the mean error is below 0.15, 1 a weight
     off by more than 0.30, else 2. Latency is that of one query at a time on one thread.
 
+    With --report, answers of models are kept in DIR as they come: run the same command again and
+    only what is missing is asked.
+
     \b
     Examples:
-      filmstill evaluate --router student --set eval.jsonl
-      filmstill evaluate --router student --router mean --router tfidf --set eval.jsonl --json
+      filmstill evaluate --router filmstill --router tfidf --router mean
+      filmstill evaluate --router openai:gpt-4o-mini --router runs/mine/student --report report
     """
-    from filmstill.cli.screen import err, progress_bar
+    from filmstill.cli.evaluate_screen import show
+    from filmstill.cli.screen import err
+    from filmstill.data.corpus import evaluation_path
     from filmstill.data.reading import load_examples, load_labelled
-    from filmstill.errors import DataError
-    from filmstill.evals.evaluate import evaluate as run
+    from filmstill.errors import DataError, require
+    from filmstill.evals.cost import load_prices
+    from filmstill.evals.judges import open_judge
+    from filmstill.models.journal import Journal, JournaledModel
     from filmstill.query import same_query
     from filmstill.router import Router
+    from filmstill.routers.chat import ChatRouter
     from filmstill.task import Task
 
     task = read_task(task_file) or Task.builtin()
-    file = load_labelled(evaluation_set, task)
+    prices = load_prices(prices_file)
+    if folder is not None:  # before minutes are spent, not after
+        require("matplotlib", "plot", "a report")
+        require("jinja2", "plot", "a report")
+    journal = Journal(folder / JOURNAL) if folder is not None else None
+    path = evaluation_set or evaluation_path(task)
+    file = load_labelled(path, task)
     for reject in file.rejects:
         click.echo(f"Left out {file.path}:{reject.line}: {reject.reason}", err=True)
     examples = file.examples
@@ -76,57 +130,105 @@ def evaluate(
         known = {same_query(example.query) for example in load_examples(exclude, task).examples}
         examples = tuple(item for item in examples if same_query(item.query) not in known)
         if not examples:
-            raise DataError(f"{evaluation_set}: all queries are in {exclude} too")
+            raise DataError(f"{path}: all queries are in {exclude} too")
+    asked = [
+        open_judge(
+            address, lambda model: model if journal is None else JournaledModel(model, journal)
+        )
+        for address in judges
+    ]
     with err().status("Loading routers"):
         routers = [Router.load(address, task=task, training=training) for address in addresses]
-    with progress_bar("Evaluating", len(examples) * len(routers)) as shown:
-        scores = run(routers, examples, on_query=lambda _: shown.step())
+    for router, address in zip(routers, addresses, strict=True):
+        if sum(other.name == router.name for other in routers) > 1:
+            router.name = address
+        if journal is not None and isinstance(router, ChatRouter):
+            router.model = JournaledModel(router.model, journal)
+    evaluation = _evaluate(routers, examples, explain=folder is not None or bool(judges))
+    judgements = {
+        result.scores.router: [_judge(judge, result, evaluation) for judge in asked]
+        for result in evaluation.results
+        if asked
+    }
     if as_json:
-        click.echo(json.dumps([item.to_dict() for item in scores], indent=2, ensure_ascii=False))
+        content = [item.to_dict() for item in evaluation.scores]
+        click.echo(json.dumps(content, indent=2, ensure_ascii=False))
     else:
-        _show(scores, task, f"{evaluation_set}: {len(examples):,} queries")
+        show(evaluation, judgements, prices, f"{path}: {len(examples):,} queries")
+    if folder is not None:
+        page = _report(evaluation, judgements, prices, path, training, folder, routers)
+        click.echo(f"\nReport: {page}", err=as_json)
 
 
-def _show(scores: "list[Scores]", task: "Task", title: str) -> None:
-    from rich.table import Table
+def _evaluate(
+    routers: "list[Router]", examples: "Sequence[Example]", *, explain: bool
+) -> "Evaluation":
+    """Run every router with a progress bar of its own."""
+    from filmstill.cli.screen import progress_bars
+    from filmstill.evals.evaluate import evaluate as run
 
-    from filmstill.cli.screen import out
-
-    console = out()
-    console.print(title, style="bold")
-    quality = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    quality.add_column("router")
-    for heading in ("rubric", "95 % interval", "5", "4", "3", "2", "1", "leading", "valid"):
-        quality.add_column(heading, justify="right")
-    errors = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    errors.add_column("router")
-    for heading in ("error", *task.channel_names, "<=0.05", "<=0.10"):
-        errors.add_column(heading, justify="right")
-    speed = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    speed.add_column("router")
-    for heading in ("ms p50", "p95", "p99", "mean"):
-        speed.add_column(heading, justify="right")
-    for item in scores:
-        quality.add_row(
-            item.router,
-            f"{item.rubric:.2f}",
-            f"{item.rubric_low:.2f} to {item.rubric_high:.2f}",
-            *(str(count) for count in item.distribution.values()),
-            f"{item.leading:.1%}",
-            f"{item.valid:.1%}",
+    labelled = sum(example.routing is not None for example in examples)
+    with progress_bars([router.name for router in routers], labelled) as bars:
+        return run(
+            routers, examples, explain=explain, on_query=lambda router: bars[router.name].step()
         )
-        errors.add_row(
-            item.router,
-            f"{item.mean_absolute_error:.3f}",
-            *(f"{item.channel_errors[name]:.3f}" for name in task.channel_names),
-            f"{item.within_005:.1%}",
-            f"{item.within_010:.1%}",
-        )
-        latency = item.latency
-        speed.add_row(
-            item.router,
-            *(f"{value:.2f}" for value in (latency.p50, latency.p95, latency.p99, latency.mean)),
-        )
-    for table in (quality, errors, speed):
-        console.print()
-        console.print(table)
+
+
+def _judge(judge: "Judge", result: "Result", evaluation: "Evaluation") -> "Judgement":
+    """Judge one router's answers; queries that it was not asked have none."""
+    from filmstill.cli.screen import progress_bar
+    from filmstill.evals.judges import Case, judge_all
+
+    cases = [
+        Case(example.query, example.routing, answer.routing)
+        for example, answer in zip(evaluation.examples, result.answers, strict=True)
+        if answer.asked and example.routing is not None
+    ]
+    title = f"{judge.name} judges {result.scores.router}"
+    with progress_bar(title, len(cases)) as shown:
+        return judge_all(judge, cases, evaluation.task, on_verdict=shown.step)
+
+
+def _report(
+    evaluation: "Evaluation",
+    judgements: "dict[str, list[Judgement]]",
+    prices: "Prices",
+    path: Path,
+    training: Path | None,
+    folder: Path,
+    routers: "list[Router]",
+) -> Path:
+    from filmstill.cli.screen import err
+    from filmstill.data.corpus import corpus_path
+    from filmstill.data.reading import load_labelled
+    from filmstill.errors import InputError
+    from filmstill.evals.noise import teacher_noise
+    from filmstill.evals.report import ReportFacts, write_report
+    from filmstill.routers.base import BaseRouter
+    from filmstill.routers.chat import ChatRouter
+    from filmstill.student.router import StudentRouter
+    from filmstill.weights import weights_array
+
+    task = evaluation.task
+    try:
+        source = training or corpus_path(task)
+    except InputError:  # a user's task without a corpus, and no baseline that needed one
+        source = None
+    examples = load_labelled(source, task).examples if source else ()
+    labels = [example.routing for example in examples if example.routing is not None]
+    before = [router.name for router in routers if isinstance(router, ChatRouter | BaseRouter)]
+    after = [router.name for router in routers if isinstance(router, StudentRouter)]
+    facts = ReportFacts(
+        evaluation,
+        source=path.name,
+        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        prices=prices,
+        labels=weights_array(labels, task) if labels else None,
+        labels_source=source.name if source else "",
+        training_noise=teacher_noise(examples, task),
+        judgements=judgements,
+        before=before[0] if before else None,
+        after=after[0] if after else None,
+    )
+    with err().status("Drawing the report"):
+        return write_report(facts, folder)

@@ -18,6 +18,7 @@ _VERBS = {
     "distill": "Distil labelled queries into a student.",
     "evaluate": "Score routers against reference labels.",
     "grow": "Grow labelled examples in other words.",
+    "judge": "Measure how far a judge can be trusted.",
     "route": "Give queries their channel weights.",
 }
 
@@ -48,7 +49,7 @@ def cli(debug: bool) -> None:
     \b
     Examples:
       filmstill distill train.jsonl --out student
-      filmstill route "a dog barking in the rain" --router student
+      filmstill route "a dog barking in the rain"
     """
 
 

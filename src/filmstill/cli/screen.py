@@ -45,6 +45,20 @@ def columns(counts: list[int]) -> str:
 @contextmanager
 def progress_bar(description: str, total: int, *, extra: str = "") -> Iterator["Bar"]:
     """A progress bar on stderr that goes away when done; nothing where stderr is not a terminal."""
+    with _progress() as progress:
+        yield Bar(progress, progress.add_task(description, total=total, extra=extra))
+
+
+@contextmanager
+def progress_bars(names: list[str], total: int) -> Iterator[dict[str, "Bar"]]:
+    """Several such bars below each other, by name, each with so much to do."""
+    with _progress() as progress:
+        yield {
+            name: Bar(progress, progress.add_task(name, total=total, extra="")) for name in names
+        }
+
+
+def _progress() -> Progress:
     bar_columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -55,10 +69,7 @@ def progress_bar(description: str, total: int, *, extra: str = "") -> Iterator["
         TimeRemainingColumn(),
     )
     console = err()
-    with Progress(
-        *bar_columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-        yield Bar(progress, progress.add_task(description, total=total, extra=extra))
+    return Progress(*bar_columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 class Bar:

@@ -1,152 +1,174 @@
 """Routers against references: every metric, for every router, on the same queries."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from filmstill.errors import DataError
-from filmstill.evals.bootstrap import mean_interval
-from filmstill.evals.latency import Latency, timed_routes
-from filmstill.evals.metrics import (
-    CLOSE,
-    EXACT,
-    absolute_errors,
-    leading_matches,
-    rubric_scores,
-    within,
-)
+from filmstill.evals.breakdown import Bin, Slice, confusion, reliability, slices
+from filmstill.evals.latency import Answer, timed_routes
+from filmstill.evals.metrics import IntArray, leading_matches
+from filmstill.evals.noise import TeacherNoise, teacher_noise
+from filmstill.evals.reasoning import ReasoningCheck, check_reasoning
+from filmstill.evals.scores import Scores, is_valid, score
+from filmstill.evals.significance import Difference, paired_difference
 from filmstill.records import Example, Routing
 from filmstill.router import Router
 from filmstill.task import Task
-from filmstill.weights import weights_array
+from filmstill.weights import FloatArray, weights_array
 
-_SUM_TOLERANCE = 1e-6
-INVALID_SCORE = 1  # what the rubric gives a routing with missing keys or none at all
+HARDEST = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """How one router did on a set of queries.
+@dataclass(frozen=True)
+class Result:
+    """One router's answers and what they are worth.
 
     Attributes:
-        router: its name.
-        queries: how many queries there were.
-        valid: share (0..1) with a valid routing: every channel, 0..1 each, sum 1.
-        rubric: mean rubric score, 1 to 5, higher is better; an invalid routing scores 1.
-        rubric_low: lower bound of its bootstrap 95 % interval.
-        rubric_high: upper bound.
-        distribution: how many queries got each score, keys "5" to "1".
-        leading: share of valid routings with the reference's leading channel, ties allowed.
-        mean_absolute_error: per weight, over the valid routings, 0..1, lower is better; NaN, as
-            all that follow but the latency, where no routing is valid.
-        channel_errors: the same per channel.
-        within_005: share of valid routings with no weight off by more than 0.05.
-        within_010: the same for 0.10.
-        latency: milliseconds for one query at a time.
+        scores: the figures.
+        answers: one per query, in order.
+        rubric: rubric score per query, `(n,)`, 1 to 5; 0 where the router was not asked.
+        slices: scores by tag; over valid routings only, as are the next two.
+        confusion: leading channels, `(c, c)`: rows reference, columns router.
+        bins: confidence against how often it was right; empty without confidences.
+        calibration_error: expected calibration error, 0..1; None without confidences.
+        reasoning: what the reasonings are like; None where there are none.
     """
 
-    router: str
-    queries: int
-    valid: float
-    rubric: float
-    rubric_low: float
-    rubric_high: float
-    distribution: dict[str, int]
-    leading: float
-    mean_absolute_error: float
-    channel_errors: dict[str, float]
-    within_005: float
-    within_010: float
-    latency: Latency
+    scores: Scores
+    answers: tuple[Answer, ...]
+    rubric: IntArray
+    slices: tuple[Slice, ...]
+    confusion: FloatArray
+    bins: tuple[Bin, ...]
+    calibration_error: float | None
+    reasoning: ReasoningCheck | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """All values, ready for JSON; NaN becomes null."""
-        return {key: _without_nan(value) for key, value in asdict(self).items()}
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Several routers on the same queries.
+
+    Attributes:
+        task: what was routed.
+        examples: the queries with their references.
+        results: one per router, in the order given.
+        noise: how far the references disagree among themselves; None where no query is repeated.
+    """
+
+    task: Task
+    examples: tuple[Example, ...]
+    results: tuple[Result, ...]
+    noise: TeacherNoise | None
+
+    @property
+    def scores(self) -> list[Scores]:
+        """The figures of every router."""
+        return [result.scores for result in self.results]
+
+    @cached_property
+    def differences(self) -> list[Difference]:
+        """Every router but the first against the first, on the queries that both were asked."""
+        first, found = self.results[0], []
+        for other in self.results[1:]:
+            both = (first.rubric > 0) & (other.rubric > 0)
+            if both.any():
+                found.append(
+                    paired_difference(
+                        other.scores.router,
+                        other.rubric[both],
+                        first.scores.router,
+                        first.rubric[both],
+                    )
+                )
+        return found
+
+    @cached_property
+    def hardest(self) -> list[int]:
+        """Indices of the queries that the routers got wrong the most, worst first."""
+        scores = np.array([np.where(item.rubric > 0, item.rubric, 5) for item in self.results])
+        return [int(index) for index in np.argsort(scores.mean(axis=0), kind="stable")[:HARDEST]]
 
 
 def evaluate(
     routers: Sequence[Router],
     examples: Sequence[Example],
     *,
+    explain: bool = False,
     on_query: Callable[[Router], None] | None = None,
-) -> list[Scores]:
+) -> Evaluation:
     """Score routers against references.
 
     Args:
-        routers: all for the same channels.
+        routers: all for the same channels; at least one.
         examples: unlabelled ones are left out.
+        explain: also ask for reasonings and check them; in a pass of its own, so that it is in no
+            latency.
         on_query: called with the router after each of its queries.
-
-    Returns:
-        One record per router, in order.
 
     Raises:
         DataError: no example has a reference.
     """
-    labelled = [(item.query, item.routing) for item in examples if item.routing is not None]
+    labelled = [item for item in examples if item.routing is not None]
     if not labelled:
         raise DataError("none of the evaluation queries has a reference")
-    queries = [query for query, _ in labelled]
-    references = [routing for _, routing in labelled]
     results = []
     for router in routers:
         step = None if on_query is None else (lambda router=router: on_query(router))
-        routings, latency = timed_routes(router, queries, on_query=step)
-        results.append(score(router.name, routings, references, latency, router.task))
-    return results
+        results.append(_result(router, labelled, explain=explain, on_query=step))
+    task = routers[0].task
+    return Evaluation(task, tuple(labelled), tuple(results), teacher_noise(labelled, task))
 
 
-def score(
-    name: str,
-    routings: Sequence[Routing | None],
-    references: Sequence[Routing],
-    latency: Latency,
-    task: Task,
-) -> Scores:
-    """Compare routings with references, pair by pair; None stands for a routing that failed."""
+def _result(
+    router: Router,
+    examples: list[Example],
+    *,
+    explain: bool,
+    on_query: Callable[[], None] | None,
+) -> Result:
+    task = router.task
+    references = [item.routing for item in examples if item.routing is not None]
+    answers, latency = timed_routes(router, [item.query for item in examples], on_query=on_query)
+    if explain:
+        answers = [explained(router, answer) for answer in answers]
+    scores, rubric = score(router.name, answers, references, latency, task)
     pairs = [
-        (routing, reference)
-        for routing, reference in zip(routings, references, strict=True)
-        if routing is not None and is_valid(routing, task)
+        (example, answer.routing, reference)
+        for example, answer, reference in zip(examples, answers, references, strict=True)
+        if answer.routing is not None and is_valid(answer.routing, task)
     ]
-    predicted = weights_array([routing for routing, _ in pairs], task)  # (n_valid, c)
-    reference = weights_array([reference for _, reference in pairs], task)
-    rubric = np.full(len(references), INVALID_SCORE)
-    rubric[: len(pairs)] = rubric_scores(predicted, reference) if pairs else []
-    errors = (
-        absolute_errors(predicted, reference) if pairs else np.full((1, len(task.channels)), np.nan)
-    )
-    low, high = mean_interval(rubric)
-    return Scores(
-        router=name,
-        queries=len(references),
-        valid=len(pairs) / len(references),
-        rubric=float(rubric.mean()),
-        rubric_low=low,
-        rubric_high=high,
-        distribution={str(value): int((rubric == value).sum()) for value in (5, 4, 3, 2, 1)},
-        leading=float(leading_matches(predicted, reference).mean()) if pairs else float("nan"),
-        mean_absolute_error=float(errors.mean()),
-        channel_errors=dict(zip(task.channel_names, map(float, errors.mean(axis=0)), strict=True)),
-        within_005=float(within(predicted, reference, EXACT).mean()) if pairs else float("nan"),
-        within_010=float(within(predicted, reference, CLOSE).mean()) if pairs else float("nan"),
-        latency=latency,
+    predicted = weights_array([routing for _, routing, _ in pairs], task)
+    reference = weights_array([reference for _, _, reference in pairs], task)
+    bins, error = _calibration([routing for _, routing, _ in pairs], predicted, reference)
+    return Result(
+        scores=scores,
+        answers=tuple(answers),
+        rubric=rubric,
+        slices=tuple(slices([example for example, _, _ in pairs], predicted, reference)),
+        confusion=confusion(predicted, reference),
+        bins=bins,
+        calibration_error=error,
+        reasoning=check_reasoning([(item.query, routing) for item, routing, _ in pairs], task),
     )
 
 
-def is_valid(routing: Routing, task: Task) -> bool:
-    """Whether a routing has exactly the task's channels, each 0..1, with sum 1."""
-    weights = list(routing.weights.values())
-    return (
-        set(routing.weights) == set(task.channel_names)
-        and all(0 <= weight <= 1 for weight in weights)  # false for NaN too
-        and abs(sum(weights) - 1) <= _SUM_TOLERANCE
-    )
+def explained(router: Router, answer: Answer) -> Answer:
+    """The same answer with a reasoning; an answer that has one already, or none, stays."""
+    if answer.routing is None or answer.routing.reasoning:
+        return answer
+    return Answer(answer.query, router.route(answer.query, explain=True), reply=answer.reply)
 
 
-def _without_nan(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    return None if isinstance(value, float) and np.isnan(value) else value
+def _calibration(
+    routings: list[Routing], predicted: FloatArray, reference: FloatArray
+) -> tuple[tuple[Bin, ...], float | None]:
+    known = [index for index, item in enumerate(routings) if item.confidence is not None]
+    if not known:
+        return (), None
+    confidence = np.array([routings[index].confidence for index in known], dtype=np.float64)
+    right = leading_matches(predicted[known], reference[known]).astype(np.float64)
+    bins, error = reliability(confidence, right)
+    return tuple(bins), error

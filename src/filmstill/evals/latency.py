@@ -1,4 +1,4 @@
-"""How long a router takes for one query."""
+"""How long a router takes for one query, and what it answers."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from filmstill.errors import RoutingError
-from filmstill.records import Routing
+from filmstill.errors import RoutingError, ServiceError
+from filmstill.records import Reply, Routing
 from filmstill.router import Router
 
-WARM_UP = 5
+WARM_UP = 5  # queries
+GIVE_UP_AFTER = 5
+"""Calls in a row that a service failed before it counts as gone: the rest is not asked."""
+_SLOW_MS = 100.0  # a first call slower than this is a remote service or a large model
+_NOT_ASKED = "not asked: the service was gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,42 +26,91 @@ class Latency:
         p50: median.
         p95: 95th percentile.
         p99: 99th percentile.
+        first: of the first query, which also warms the caches; it is in none of the others.
+        cpu: mean time of this process's CPU; what a service spends elsewhere is not in it.
     """
 
     mean: float
     p50: float
     p95: float
     p99: float
+    first: float
+    cpu: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a router made of one query.
+
+    Attributes:
+        query: the query.
+        routing: the routing, or None where there is none.
+        failure: why there is none; empty where there is one.
+        reply: what a language model answered, where one did.
+        asked: whether the router was asked at all.
+    """
+
+    query: str
+    routing: Routing | None
+    failure: str = ""
+    reply: Reply | None = None
+    asked: bool = True
 
 
 def timed_routes(
     router: Router, queries: Sequence[str], *, on_query: Callable[[], None] | None = None
-) -> tuple[list[Routing | None], Latency]:
+) -> tuple[list[Answer], Latency]:
     """Route queries one by one, as a service would, with the time that each took.
 
-    A few queries are routed first without being timed, so that caches are warm. Where the router
-    has no valid routing for a query, None stands for it, and its time counts.
+    A fast router routes a few queries first without being timed, so that caches are warm. Time
+    spent in `on_query` is in no figure. Where a language model answered, its time is that of the
+    call, though the answer may come out of a journal now. A failed query's time counts.
 
     Args:
         router: any router.
         queries: at least one.
-        on_query: called after every timed query.
+        on_query: called after every query.
     """
-    for query in queries[:WARM_UP]:
-        _try(router, query)
-    routings, times = [], []
-    for query in queries:
-        start = time.perf_counter()
-        routings.append(_try(router, query))
-        times.append((time.perf_counter() - start) * 1000)
+    first, first_ms, _ = _timed(router, queries[0])
+    fast = first_ms < _SLOW_MS
+    for query in queries[1:WARM_UP] if fast else ():
+        _timed(router, query)
+    answers, times, spent = [], [], []
+    failed = 0
+    for number, query in enumerate(queries):
+        if failed >= GIVE_UP_AFTER:
+            answers.append(Answer(query, None, _NOT_ASKED, asked=False))
+        elif number == 0 and not fast:
+            answers.append(first)
+        else:
+            answer, milliseconds, cpu = _timed(router, query)
+            answers.append(answer)
+            times.append(milliseconds)
+            spent.append(cpu)
+        failed = failed + 1 if _is_gone(answers[-1]) else 0
         if on_query:
             on_query()
-    p50, p95, p99 = np.percentile(times, [50, 95, 99])
-    return routings, Latency(float(np.mean(times)), float(p50), float(p95), float(p99))
+    if not times:
+        times, spent = [first_ms], [0.0]
+    p50, p95, p99 = (float(value) for value in np.percentile(times, [50, 95, 99]))
+    return answers, Latency(float(np.mean(times)), p50, p95, p99, first_ms, float(np.mean(spent)))
 
 
-def _try(router: Router, query: str) -> Routing | None:
+def _timed(router: Router, query: str) -> tuple[Answer, float, float]:
+    """Answer, milliseconds and milliseconds of CPU."""
+    start, cpu = time.perf_counter(), time.process_time()
     try:
-        return router.route(query)
-    except RoutingError:
-        return None
+        routing = router.route(query, explain=False)
+        answer = Answer(query, routing, reply=routing.reply)
+    except (RoutingError, ServiceError) as error:
+        answer = Answer(query, None, str(error), getattr(error, "reply", None))
+    milliseconds = (time.perf_counter() - start) * 1000
+    spent = (time.process_time() - cpu) * 1000
+    if answer.reply is not None and answer.reply.milliseconds:
+        milliseconds = answer.reply.milliseconds
+    return answer, milliseconds, spent
+
+
+def _is_gone(answer: Answer) -> bool:
+    """Whether a query failed for the service's sake; one that answers nonsense is still there."""
+    return answer.routing is None and answer.reply is None

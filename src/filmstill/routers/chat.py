@@ -1,0 +1,39 @@
+"""A router that asks a large language model, query by query."""
+
+from collections.abc import Sequence
+
+from filmstill.models import ChatModel
+from filmstill.prompts import render
+from filmstill.query import clean_query
+from filmstill.records import Routing
+from filmstill.router import Router
+from filmstill.routers.reply import read_reply
+from filmstill.task import Task
+
+
+class ChatRouter(Router):
+    """Routes with the task's teacher prompt."""
+
+    def __init__(self, model: ChatModel, task: Task) -> None:
+        """Take the model to ask and the task to ask it about."""
+        self.model = model
+        self.task = task
+        self.name = model.address
+        self._system = render("teacher", task)
+
+    def route_many(
+        self, queries: Sequence[str], *, explain: bool = False, raw: bool = False
+    ) -> list[Routing]:
+        """Ask once per query, one after the other.
+
+        The weights are the model's own, made to sum to 1; `raw` changes nothing, and the reasoning
+        is there in any case. See `Router.route_many`.
+
+        Raises:
+            RoutingError: a call failed, or a reply holds no routing.
+            ServiceError: no call can succeed.
+        """
+        return [self._ask(clean_query(query)) for query in queries]
+
+    def _ask(self, query: str) -> Routing:
+        return read_reply(self.model.complete(self._system, query), self.task)

@@ -1,0 +1,153 @@
+"""Judges: what they score, what they cannot, and how far they agree with known verdicts."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from filmstill import Routing, Task
+from filmstill.cli.main import cli
+from filmstill.errors import DataError, InputError
+from filmstill.evals.judge_check import CASES, check_judge, load_cases
+from filmstill.evals.judges import (
+    Case,
+    RubricJudge,
+    judge_all,
+    open_judge,
+    read_verdict,
+)
+from tests.services import Service, service
+
+NAMES = ("visual", "audio", "transcription", "metadata")
+
+
+def routing(*weights: float, reasoning: str = "because") -> Routing:
+    return Routing(dict(zip(NAMES, weights, strict=True)), reasoning=reasoning)
+
+
+REFERENCE = routing(0.7, 0.1, 0.0, 0.2)
+
+
+def strict(system: str, user: str) -> str:
+    """Scores 5 for the reference's own weights and 2 for others; talks around it."""
+    assert "never an instruction" in system
+    _, reference, prediction = (line.partition(": ")[2] for line in user.splitlines())
+    same = json.loads(reference)["visual"] == json.loads(prediction)["visual"]
+    return f'Here: {{"explanation": "I looked.", "score": {5 if same else 2}}}'
+
+
+@pytest.fixture
+def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with service(strict) as running:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{running.url}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("predicted", "score"),
+    [
+        (REFERENCE, 5),
+        (routing(0.6, 0.2, 0.0, 0.2), 4),
+        (routing(0.5, 0.3, 0.0, 0.2), 3),
+        (routing(0.4, 0.1, 0.0, 0.5), 2),
+        (routing(0.1, 0.7, 0.0, 0.2), 1),
+        (Routing({"visual": 1.0}), 1),
+        (None, 1),
+    ],
+)
+def test_the_rubric_by_hand(predicted: Routing | None, score: int, task: Task) -> None:
+    assert RubricJudge().judge(Case("q", REFERENCE, predicted), task).score == score
+
+
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ('{"explanation": "fine", "score": 4}', 4),
+        ('```json\n{"score": "3", "explanation": "so so"}\n```', 3),
+        ("Score: 2. The leader is wrong.", 2),
+        ('{"score": 5.0}', 5),
+        ("", None),
+        ("I cannot say.", None),
+        ('{"score": 7}', None),
+        ('{"score": 45}', None),
+        ('{"score": 3.5}', None),
+        ("score: 2 ... no, score: 4", None),
+    ],
+)
+def test_what_is_a_verdict(text: str, score: int | None) -> None:
+    verdict = read_verdict(text)
+    assert verdict.score == score
+    assert verdict.explanation
+
+
+def test_a_model_judges_each_case_by_itself(remote: Service, task: Task) -> None:
+    cases = [
+        Case("one", REFERENCE, REFERENCE),
+        Case("two", REFERENCE, routing(0.6, 0.2, 0.0, 0.2)),
+        Case("three", REFERENCE, None),
+    ]
+    judge = open_judge("openai:judge")
+    there = judge_all(judge, cases, task)
+    back = judge_all(judge, cases[::-1], task)
+    assert [verdict.score for verdict in there.verdicts] == [5, 2, 1]
+    assert back.verdicts == there.verdicts[::-1]
+    assert there.verdicts[0].explanation == "I looked."
+    assert there.mean == pytest.approx(8 / 3)
+    assert len(remote.requests) == 4  # a missing routing is not worth a question
+
+
+def test_failures_are_unscored_not_bad(remote: Service, task: Task) -> None:
+    remote.faults = [500] * 5  # one call and its four retries
+    found = judge_all(
+        open_judge("openai:judge"), [Case("q", REFERENCE, REFERENCE)] * 3, task, workers=1
+    )
+    assert [verdict.score for verdict in found.verdicts] == [None, 5, 5]
+    assert (found.unscored, found.mean) == (1, 5)
+
+
+def test_a_judge_that_dies_halfway_is_left_alone(remote: Service, task: Task) -> None:
+    judge = open_judge("openai:judge")
+    cases = [Case("q", REFERENCE, REFERENCE)] * 60
+    assert judge_all(judge, cases[:2], task, workers=1).unscored == 0
+    remote.faults = [401] * 1000
+    found = judge_all(judge, cases, task, workers=1)
+    assert found.unscored == 60
+    assert len(remote.requests) == 2 + 5
+    assert "not asked" in found.verdicts[-1].explanation
+
+
+def test_no_such_judge() -> None:
+    with pytest.raises(InputError, match="'jury' is no judge: give rubric, openai:MODEL"):
+        open_judge("jury")
+
+
+def test_the_shipped_cases(task: Task) -> None:
+    cases = load_cases(CASES, task)
+    assert [sum(item.score == score for item in cases) for score in (1, 2, 3, 4, 5)] == [8] * 5
+    assert len({item.case.query for item in cases}) == 40
+    found = check_judge(RubricJudge(), cases, task)
+    for known, verdict in zip(found.known, found.judgement.verdicts, strict=True):
+        assert verdict.score is not None
+        assert known <= verdict.score  # a reasoning lowers a score and never raises it
+    assert found.kappa > 0.6
+
+
+def test_the_command(remote: Service) -> None:
+    result = CliRunner().invoke(cli, ["judge", "rubric", "openai:judge"])
+    assert result.exit_code == 0, result.output
+    assert "40 cases with known verdicts" in result.output
+    plain = CliRunner().invoke(cli, ["judge", "rubric", "--json"])
+    [found] = json.loads(plain.output)
+    assert f"{found['kappa']:.2f}" in result.output
+
+
+@pytest.mark.parametrize("line", ["{}", "[]", "nonsense", '{"query": "q", "score": 9}'])
+def test_a_damaged_case_is_named(line: str, tmp_path: Path, task: Task) -> None:
+    path = tmp_path / "cases.jsonl"
+    path.write_text(f"{CASES.read_text(encoding='utf-8').splitlines()[0]}\n{line}\n", "utf-8")
+    with pytest.raises(DataError, match=r"cases\.jsonl:2: not a case for a judge"):
+        load_cases(path, task)

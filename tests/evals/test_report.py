@@ -1,0 +1,184 @@
+"""`filmstill evaluate --report`: one command, five kinds of router, one page."""
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from filmstill.cli.main import cli
+from filmstill.errors import MissingExtraError
+from tests.services import Service, service
+
+QUERIES = 12
+
+
+def answer(system: str, user: str) -> str:
+    """Half the replies in good form, half wrapped in prose with a wrong sum; judges with a 4."""
+    if system.startswith("You judge"):
+        return '{"explanation": "close <b>enough</b>", "score": 4}'
+    even = len(user) % 2 == 0
+    weights = {"visual": 0.7, "audio": 0.1, "transcription": 0.0, "metadata": 0.2 if even else 0.4}
+    text = json.dumps({**weights, "reasoning": f"{user} & <script>alert(1)</script>"})
+    return text if even else f"Sure: {text}"
+
+
+@pytest.fixture
+def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with service(answer) as running:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{running.url}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", running.url)
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        yield running
+
+
+@pytest.fixture
+def small_set(training_file: Path, tmp_path: Path) -> Path:
+    lines = training_file.read_text(encoding="utf-8").splitlines()[:QUERIES]
+    path = tmp_path / "set.jsonl"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def run(small_set: Path, training: Path, *words: str) -> Result:
+    command = ["evaluate", "--set", str(small_set), "--train", str(training)]
+    return CliRunner().invoke(cli, [*command, *words])
+
+
+class Tags(HTMLParser):
+    """Checks nesting, and collects what a page would load."""
+
+    VOID = ("meta", "br", "link", "img", "hr")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.loads: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in self.VOID:
+            self.open.append(tag)
+        named = dict(attrs)
+        self.loads += [
+            str(named[name]) for name in ("src", "href", "xlink:href") if named.get(name)
+        ]
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_five_routers_one_command(
+    remote: Service, small_set: Path, training_file: Path, student_folder: Path, tmp_path: Path
+) -> None:
+    addresses = [
+        str(student_folder),
+        "mean",
+        "tfidf",
+        "openai:small",
+        "bedrock:amazon.nova-micro-v1:0",
+    ]
+    routers = [word for address in addresses for word in ("--router", address)]
+    folder = tmp_path / "report"
+    words = [*routers, "--judge", "openai:judge", "--report", str(folder)]
+    result = run(small_set, training_file, *words)
+    assert result.exit_code == 0, result.output
+    assert f"Report: {folder / 'report.html'}" in result.output
+    for name in ("tiny", "mean", "tfidf", "openai:small", "bedrock:amazon.nova-micro-v1:0"):
+        assert name in result.output
+
+    facts = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert facts["set"]["queries"] == QUERIES
+    rows = {row["router"]: row for row in facts["routers"]}
+    assert rows["openai:small"]["format"]["replies"] == QUERIES
+    shares = rows["openai:small"]["format"]
+    assert shares["has_keys"] == 1
+    assert 0 < shares["is_json"] == shares["sums"] == shares["consistent"] < 1
+    assert rows["openai:small"]["cost"] is None  # not in the price table
+    expected = 1e6 * (100 * 0.000035 + 20 * 0.00014) / 1000
+    assert rows["bedrock:amazon.nova-micro-v1:0"]["cost"] == pytest.approx(expected)
+    assert rows["tiny"]["format"] is None
+    assert rows["tiny"]["cost"] > 0
+    assert rows["tiny"]["times_latency"] == rows["tiny"]["times_cost"] == 1
+    [verdicts] = rows["mean"]["judges"]
+    assert (verdicts["mean"], verdicts["scored"], verdicts["unscored"]) == (4, QUERIES, 0)
+    assert [item["router"] for item in facts["differences"]] == list(rows)[1:]
+    assert len(facts["answers"]) == QUERIES
+    assert len(facts["hardest"]) == QUERIES
+
+    for name, lines in (("scores", 6), ("answers", 1 + 6 * QUERIES)):
+        with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            table = list(csv.reader(file))
+        assert len(table) == lines
+        assert len({len(row) for row in table}) == 1
+
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    tags = Tags()
+    tags.feed(page)
+    assert tags.open == []
+    assert all(item.startswith("#") for item in tags.loads)  # nothing is fetched
+    assert "url(http" not in page
+    assert "<script" not in page.replace("<!doctype", "")
+    assert "&lt;script&gt;" in page
+    assert page.count("<svg ") == 5
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert not re.search(r"#fe01[0-9a-f]{2}", page)  # every colour is the page's
+    assert "Before and after" in page
+
+    before = len(remote.requests)
+    again = run(small_set, training_file, *words)
+    assert again.exit_code == 0
+    assert len(remote.requests) == before  # all answers were in the journal
+    second = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert second["routers"][3]["latency"] == {
+        **rows["openai:small"]["latency"],
+        "cpu": second["routers"][3]["latency"]["cpu"],
+        "first": second["routers"][3]["latency"]["first"],
+    }
+
+
+def test_a_service_that_dies_halfway_is_said_and_resumed(
+    remote: Service, small_set: Path, training_file: Path, tmp_path: Path
+) -> None:
+    words = ["--router", "mean", "--router", "openai:small", "--report", str(tmp_path / "r")]
+    remote.faults = [401] * 100
+    result = run(small_set, training_file, *words)
+    assert result.exit_code == 0, result.output
+    assert "openai:small: 7 of 12 queries were not asked" in result.output
+    assert "first: openai:small: the key is refused" in result.output
+    remote.faults = []
+    result = run(small_set, training_file, *words)
+    assert "not asked" not in result.output
+    assert "failed" not in result.output
+
+
+def test_own_prices(small_set: Path, training_file: Path, tmp_path: Path) -> None:
+    prices = tmp_path / "prices.toml"
+    prices.write_text('core_hour = 0\n[models."small"]\ninput = 1\noutput = 1\n', encoding="utf-8")
+    words = ["--router", "mean", "--prices", str(prices)]
+    assert run(small_set, training_file, *words).exit_code == 0
+    prices.write_text("core_our = 0", encoding="utf-8")
+    result = run(small_set, training_file, *words)
+    assert "core_our is not an entry of a price table" in str(result.exception)
+
+
+def test_a_missing_extra_is_named_before_the_work(
+    small_set: Path, training_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
+    result = run(small_set, training_file, "--router", "mean", "--report", str(tmp_path / "r"))
+    assert isinstance(result.exception, MissingExtraError)
+    assert not (tmp_path / "r").exists()

@@ -1,0 +1,152 @@
+"""What every router must do, whatever is behind it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from filmstill import Router, Routing, Task, load_examples
+from filmstill.errors import QueryError, RoutingError, ServiceError
+from filmstill.evals.scores import is_valid
+from tests.services import Service, service
+
+DEPLOYMENT = "arn:aws:bedrock:us-east-1:123456789012:custom-model-deployment/abcdefghijkl"
+KINDS = ("student", "mean", "tfidf", "recorded", "openai", "bedrock")
+
+
+def answer(system: str, user: str) -> str:
+    """A model that always hears: a tenth for each other channel."""
+    assert "- visual:" in system
+    weights = {"visual": 0.1, "audio": 0.7, "transcription": 0.1, "metadata": 0.1}
+    return json.dumps({**weights, "reasoning": f"{user!r} is heard"})
+
+
+@pytest.fixture
+def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    with service(answer) as running:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{running.url}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", running.url)
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        yield running
+
+
+@pytest.fixture
+def addresses(student_folder: Path, training_file: Path, remote: Service) -> dict[str, str]:
+    return {
+        "student": str(student_folder),
+        "mean": "mean",
+        "tfidf": "tfidf",
+        "recorded": f"recorded:{training_file}",
+        "openai": "openai:small",
+        "bedrock": f"bedrock:{DEPLOYMENT}",
+    }
+
+
+@pytest.fixture
+def queries(training_file: Path, task: Task) -> list[str]:
+    return [example.query for example in load_examples(training_file, task).examples[:3]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_contract(
+    kind: str, addresses: dict[str, str], queries: list[str], task: Task, training_file: Path
+) -> None:
+    router = Router.load(addresses[kind], training=training_file)
+    assert router.name
+    assert router.task == task
+    assert router.route_many([]) == []
+    routings = router.route_many(queries)
+    assert len(routings) == len(queries)
+    for query, routing in zip(queries, routings, strict=True):
+        assert is_valid(routing, task)
+        assert list(routing.weights) == list(task.channel_names)
+        assert router.route(f"  {query} ").weights == routing.weights
+        assert isinstance(router.route(query, explain=True, raw=True), Routing)
+    for bad in ("", "  ", "a\x00b"):
+        with pytest.raises(QueryError):
+            router.route(bad)
+
+
+def test_a_recording_does_not_make_things_up(addresses: dict[str, str]) -> None:
+    with pytest.raises(RoutingError, match="no routing is recorded for 'never seen'"):
+        Router.load(addresses["recorded"]).route("never seen")
+
+
+@pytest.mark.parametrize("kind", ["openai", "bedrock"])
+def test_a_model_is_asked_what_the_task_says(
+    kind: str, addresses: dict[str, str], remote: Service
+) -> None:
+    routing = Router.load(addresses[kind]).route("a dog barks")
+    assert routing.leading == ("audio",)
+    assert routing.reasoning == "'a dog barks' is heard"
+    assert routing.reply is not None
+    assert routing.reply.consistent
+    assert (routing.reply.tokens_in, routing.reply.tokens_out) == (100, 20)
+    assert routing.reply.milliseconds > 0
+    [(path, _, body)] = remote.requests
+    if kind == "openai":
+        assert (path, body["model"], body["temperature"]) == ("/v1/chat/completions", "small", 0)
+    else:
+        assert path == f"/model/{DEPLOYMENT.replace(':', '%3A').replace('/', '%2F')}/converse"
+        assert body["inferenceConfig"]["temperature"] == 0
+
+
+@pytest.mark.parametrize("kind", ["openai", "bedrock"])
+@pytest.mark.parametrize("faults", [[429, 429], [500], [0]])
+def test_what_may_pass_is_tried_again(
+    kind: str,
+    faults: list[int],
+    addresses: dict[str, str],
+    remote: Service,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    remote.faults = faults
+    assert Router.load(addresses[kind]).route("a dog barks").leading == ("audio",)
+    assert not remote.faults
+
+
+@pytest.mark.parametrize(
+    ("kind", "faults", "reason"),
+    [
+        ("openai", [401], "the key is refused"),
+        ("openai", [404], "error 404"),
+        ("bedrock", [403], "access is denied; the identity needs bedrock:InvokeModel"),
+        ("bedrock", [404], "no such model or deployment in this region"),
+    ],
+)
+def test_what_cannot_pass_says_what_to_do(
+    kind: str, faults: list[int], reason: str, addresses: dict[str, str], remote: Service
+) -> None:
+    remote.faults = faults
+    with pytest.raises(ServiceError, match=reason):
+        Router.load(addresses[kind]).route("a dog barks")
+    assert len(remote.requests) == 1
+
+
+def test_throttled_to_the_end(
+    addresses: dict[str, str], remote: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    remote.faults = [429] * 50
+    for kind in ("openai", "bedrock"):
+        with pytest.raises(RoutingError, match=r"429|Throttling"):
+            Router.load(addresses[kind]).route("a dog barks")
+
+
+def test_nothing_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    with pytest.raises(ServiceError, match=r"nothing answers at http://127\.0\.0\.1:9/v1/"):
+        Router.load("openai:small").route("a dog barks")
+
+
+def test_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(ServiceError, match="set OPENAI_API_KEY"):
+        Router.load("openai:small")

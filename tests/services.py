@@ -1,0 +1,125 @@
+"""Loopback services that speak the wire formats of real ones, and misbehave on demand."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote
+
+Answer = Callable[[str, str], str]
+
+
+@dataclass
+class Service:
+    """A running service.
+
+    Attributes:
+        url: its address.
+        requests: (path, headers, body) of every request, in order.
+        faults: status codes to answer the next requests with, before anything else; 0 hangs up.
+    """
+
+    url: str
+    requests: list[tuple[str, dict[str, str], dict[str, Any]]] = field(default_factory=list)
+    faults: list[int] = field(default_factory=list)
+
+
+@contextmanager
+def service(answer: Answer, *, key: str = "test-key") -> Iterator[Service]:
+    """OpenAI's chat completions and Bedrock's Converse; `answer` gets prompt and question."""
+    state = Service("")
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            path = self.path
+            state.requests.append((path, dict(self.headers), body))
+            if state.faults:
+                status = state.faults.pop(0)
+                if status == 0:
+                    self.close_connection = True
+                    return
+                self._send(status, _error(path, status), {"Retry-After": "0"})
+            elif path.startswith("/model/"):
+                self._send(200, _converse(body, answer))
+            elif self.headers.get("Authorization") != f"Bearer {key}":
+                self._send(401, {"error": {"message": "Incorrect API key provided"}})
+            elif body["model"] == "missing":
+                self._send(404, {"error": {"message": "The model does not exist"}})
+            else:
+                self._send(200, _completion(body, answer))
+
+        def _send(
+            self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None
+        ) -> None:
+            content = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            if "__type" in body:
+                self.send_header("x-amzn-ErrorType", body["__type"])
+            self.end_headers()
+            self.wfile.write(content)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    state.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _completion(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
+    system, user = (message["content"] for message in body["messages"])
+    text = answer(system, user)
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": body["model"],
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": text},
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
+    }
+
+
+def _converse(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
+    text = answer(body["system"][0]["text"], body["messages"][0]["content"][0]["text"])
+    return {
+        "output": {"message": {"role": "assistant", "content": [{"text": text}]}},
+        "stopReason": "end_turn",
+        "usage": {"inputTokens": 100, "outputTokens": 20, "totalTokens": 120},
+        "metrics": {"latencyMs": 5},
+    }
+
+
+def _error(path: str, status: int) -> dict[str, Any]:
+    if not path.startswith("/model/"):
+        return {"error": {"message": f"error {status}"}}
+    names = {403: "AccessDeniedException", 404: "ResourceNotFoundException"}
+    names |= {429: "ThrottlingException", 500: "InternalServerException"}
+    return {"__type": names.get(status, "ValidationException"), "message": f"error {status}"}
+
+
+def model_of(path: str) -> str:
+    """Model id of a Bedrock request's path."""
+    return unquote(path.split("/")[2])
