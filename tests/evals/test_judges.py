@@ -1,6 +1,8 @@
 """Judges: what they score, what they cannot, and how far they agree with known verdicts."""
 
 import json
+import math
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +15,13 @@ from filmstill.errors import DataError, InputError
 from filmstill.evals.judge_check import CASES, check_judge, load_cases
 from filmstill.evals.judges import (
     Case,
+    ChatJudge,
     RubricJudge,
     judge_all,
     open_judge,
     read_verdict,
 )
+from filmstill.models.openai import OpenAIModel
 from tests.services import Service, service
 
 NAMES = ("visual", "audio", "transcription", "metadata")
@@ -107,6 +111,36 @@ def test_failures_are_unscored_not_bad(remote: Service, task: Task) -> None:
     )
     assert [verdict.score for verdict in found.verdicts] == [None, 5, 5]
     assert (found.unscored, found.mean) == (1, 5)
+
+
+def test_throttling_is_waited_out(remote: Service, task: Task) -> None:
+    remote.faults = [429, 429, 429]
+    found = judge_all(open_judge("openai:judge"), [Case("q", REFERENCE, REFERENCE)], task)
+    assert (found.unscored, found.mean) == (0, 5)
+    assert not remote.faults
+
+
+def test_a_judge_that_stalls_or_raves_is_unscored(
+    monkeypatch: pytest.MonkeyPatch, task: Task
+) -> None:
+    release = threading.Event()
+
+    def answer(system: str, user: str) -> str:
+        if "stall" in user:
+            release.wait(5)
+        return "As a large language model I think that all routers are equal."
+
+    with service(answer) as running:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{running.url}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+        judge = ChatJudge(OpenAIModel("judge", timeout_s=0.3, max_retries=0))
+        cases = [Case("stall", REFERENCE, REFERENCE), Case("rave", REFERENCE, REFERENCE)]
+        found = judge_all(judge, cases, task)
+        release.set()
+    assert [verdict.score for verdict in found.verdicts] == [None, None]
+    assert "no answer in time" in found.verdicts[0].explanation
+    assert "all routers are equal" in found.verdicts[1].explanation
+    assert math.isnan(found.mean)
 
 
 def test_a_judge_that_dies_halfway_is_left_alone(remote: Service, task: Task) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from filmstill import Router, Routing, Task, load_examples
+from filmstill import DistillConfig, Router, Routing, Task, load_examples
 from filmstill.errors import QueryError, RoutingError, ServiceError
 from filmstill.evals.scores import is_valid
+from filmstill.routers.base import BaseRouter
 from tests.services import Service, service
 
 DEPLOYMENT = "arn:aws:bedrock:us-east-1:123456789012:custom-model-deployment/abcdefghijkl"
@@ -69,6 +70,14 @@ def test_the_contract(
     for bad in ("", "  ", "a\x00b"):
         with pytest.raises(QueryError):
             router.route(bad)
+
+
+def test_the_base_knows_the_form_and_nothing_else(tiny_config: DistillConfig, task: Task) -> None:
+    router = BaseRouter(task, tiny_config)
+    routings = router.route_many(["a dog barks", "Breaking Bad season 3"], raw=True)
+    assert all(is_valid(routing, task) for routing in routings)
+    assert all(max(routing.weights.values()) < 0.4 for routing in routings)
+    assert router.route("a dog barks") == router.route("a dog barks")
 
 
 def test_a_recording_does_not_make_things_up(addresses: dict[str, str]) -> None:

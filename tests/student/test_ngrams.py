@@ -9,9 +9,24 @@ from hypothesis import strategies as st
 
 from filmstill.student.ngrams import BUCKETS, NgramModel, buckets
 from filmstill.student.runtime import mixed
-from filmstill.student.train.ngrams import fit_ngrams, share_of_network
+from filmstill.student.train.facts import share_of_network
+from filmstill.student.train.ngrams import fit_ngrams
+from filmstill.task import parse_task
 
 TEXTS = ["red car", "loud bell", "red bell", "loud car"] * 5
+TASK = """\
+name = "two"
+description = "two channels"
+grid_step = 0.1
+
+[[channels]]
+name = "seen"
+description = "what is seen"
+
+[[channels]]
+name = "heard"
+description = "what is heard"
+"""
 LABELS = np.array([[0.9, 0.1], [0.1, 0.9], [0.5, 0.5], [0.5, 0.5]] * 5)
 
 
@@ -64,11 +79,18 @@ def test_comes_back_from_its_files(tmp_path: Path) -> None:
 
 
 def test_the_better_model_gets_the_larger_share() -> None:
-    labels = np.array([[1.0, 0.0], [0.0, 1.0]])
+    task = parse_task(TASK, "task.toml")
+    labels = np.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
     right, wrong = labels, 1 - labels
-    assert share_of_network(right, wrong, labels) == 1
-    assert share_of_network(wrong, right, labels) == 0
-    assert share_of_network(right, right, labels) == 1  # nothing to choose
-    low, high = labels * 0.8 + 0.1, labels * 1.2 - 0.1  # errors of +0.1 and -0.1 cancel out
-    assert share_of_network(low, high, labels) == pytest.approx(0.5)
+    assert share_of_network(right, wrong, labels, labels, task) == 1
+    assert share_of_network(wrong, right, labels, labels, task) < 0.5
+    assert share_of_network(right, right, labels, labels, task) == 1  # nothing to choose
+
+
+def test_two_opinions_are_better_than_either() -> None:
+    task = parse_task(TASK, "task.toml")
+    labels = np.array([[0.8, 0.2], [0.6, 0.4], [0.2, 0.8]])
+    shift = np.array([[-0.2, 0.2]])
+    low, high = labels + shift, labels - shift
+    assert 0.3 < share_of_network(low, high, labels, labels, task) < 0.7
     assert mixed(low, high, 0.5) == pytest.approx(labels)

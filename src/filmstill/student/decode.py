@@ -21,7 +21,7 @@ import numpy as np
 from filmstill.weights import FloatArray, snap
 
 UNSEEN = 0.5
-MIN_SIGMA, MAX_SIGMA = 0.01, 0.05
+MIN_SIGMA, MAX_SIGMA = 0.01, 0.06
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ Gives a search query one weight per channel, in steps of {step:g} that sum to 1.
 
 ## How it was made
 - Base encoder: {base} (SHA-256 `{base_hash}`), fine-tuned end to end on soft labels, mean of the
-  tokens and one linear layer; int8, ONNX.
+  tokens and one linear layer; int8, ONNX. Its share of the weights is {share:g}; the rest is that
+  of a linear model of word and character n-grams.
+- {reading}
 - Data: {examples:,} labelled examples with {distinct:,} distinct queries from `{file}`
   (SHA-256 `{data_hash}`), of which {validation:,} were held out; {rejected:,} lines were rejected.
 - {epochs} epochs, the best was epoch {best}; seed {seed}; {seconds:,.0f} seconds in all.
@@ -45,6 +47,13 @@ print(router.route("a query", explain=True))
 """
 
 
+_GLOSSARY = (
+    "Queries in Arabic, Chinese, Dutch, French, German, Hindi, Italian, Japanese, Korean,\n"
+    "  Portuguese, Russian and Spanish are read word by word through a glossary, as English."
+)
+_NO_GLOSSARY = "Queries are read as they are, in any language."
+
+
 def card_text(task: Task, facts: dict[str, Any]) -> str:
     """The card as Markdown, from the facts of the manifest."""
     data, scores = facts["data"], facts["validation_scores"]
@@ -53,6 +62,8 @@ def card_text(task: Task, facts: dict[str, Any]) -> str:
         step=task.grid_step,
         channels="\n".join(f"| `{item.name}` | {item.description} |" for item in task.channels),
         base=facts["base"]["name"],
+        share=facts["model"]["share"],
+        reading=_GLOSSARY if facts["config"]["glossary"] else _NO_GLOSSARY,
         base_hash=facts["base"]["sha256"],
         examples=data["examples"],
         distinct=data["distinct_queries"],

@@ -13,6 +13,7 @@ from filmstill.evals.metrics import absolute_errors, leading_matches, rubric_sco
 from filmstill.query import same_query
 from filmstill.records import Example
 from filmstill.student.decode import Decoder
+from filmstill.student.runtime import mixed
 from filmstill.student.train.calibration import fit_confidence
 from filmstill.task import Task
 from filmstill.weights import FloatArray
@@ -26,6 +27,9 @@ _LIBRARIES = (
     "torch",
     "transformers",
 )
+
+
+SHARES = tuple(step / 20 for step in range(20, -1, -1))
 
 
 def data_facts(
@@ -50,8 +54,7 @@ def what_validation_tells(
 
     `labels` are those of training, `(n, c)`; `raw` and `reference` those of validation.
     """
-    sigma = float(np.sqrt(np.mean((raw - reference) ** 2)))
-    decoder = Decoder.fit(labels, task.steps, sigma)
+    decoder = _decoder(labels, raw, reference, task)
     decoded = decoder(raw)
     scores = {
         "queries": len(reference),
@@ -65,6 +68,34 @@ def what_validation_tells(
         "training_mean": [round(float(weight), 6) for weight in labels.mean(axis=0)],
         "validation_scores": scores,
     }
+
+
+def share_of_network(
+    network: FloatArray,
+    ngrams: FloatArray,
+    labels: FloatArray,
+    reference: FloatArray,
+    task: Task,
+) -> float:
+    """The share of the network, 0 to 1 in twentieths, whose weights are least off the references.
+
+    Args:
+        network: raw weights of the validation queries, `(n, c)`.
+        ngrams: the n-gram model's.
+        labels: those of training, `(n_training, c)`, for the decoder.
+        reference: those of validation, `(n, c)`.
+        task: for its grid.
+    """
+    errors = []
+    for share in SHARES:
+        raw = mixed(network, ngrams, share)
+        decoded = _decoder(labels, raw, reference, task)(raw)
+        errors.append(float(absolute_errors(decoded, reference).mean()))
+    return SHARES[int(np.argmin(errors))]
+
+
+def _decoder(labels: FloatArray, raw: FloatArray, reference: FloatArray, task: Task) -> Decoder:
+    return Decoder.fit(labels, task.steps, float(np.sqrt(np.mean((raw - reference) ** 2))))
 
 
 def libraries() -> dict[str, str]:

@@ -27,19 +27,6 @@ def fit_ngrams(texts: Sequence[str], labels: FloatArray) -> NgramModel:
     return NgramModel(table, scale, np.asarray(ridge.intercept_, dtype=np.float64))
 
 
-def share_of_network(network: FloatArray, ngrams: FloatArray, labels: FloatArray) -> float:
-    """The share, 0 to 1, that gives the mean of both the least squared error on the labels.
-
-    All arrays are `(n, n_channels)`, of queries that neither was trained on. This is stacking
-    (Wolpert, 1992) of two models whose shares sum to 1, in closed form.
-    """
-    apart = network - ngrams
-    squares = float((apart**2).sum())
-    if squares == 0:
-        return 1.0
-    return float(np.clip(((labels - ngrams) * apart).sum() / squares, 0, 1))
-
-
 def _matrix(texts: Sequence[str]) -> csr_matrix:
     values: list[float] = []
     columns: list[int] = []

@@ -29,10 +29,15 @@ from filmstill.student.train.batches import encode
 from filmstill.student.train.card import card_text
 from filmstill.student.train.checkpoint import load_checkpoint
 from filmstill.student.train.export import export
-from filmstill.student.train.facts import data_facts, libraries, what_validation_tells
+from filmstill.student.train.facts import (
+    data_facts,
+    libraries,
+    share_of_network,
+    what_validation_tells,
+)
 from filmstill.student.train.loop import ProgressCallback, fit, has_fast_bfloat16, predict
 from filmstill.student.train.net import build_net, pad_id_of
-from filmstill.student.train.ngrams import fit_ngrams, share_of_network
+from filmstill.student.train.ngrams import fit_ngrams
 from filmstill.task import Task
 from filmstill.weights import FloatArray, weights_array
 
@@ -160,7 +165,7 @@ def _make(
     with storage_errors("write", made.ngrams):
         ngrams.save(made.ngrams)
     counted = ngrams.weights([read(example.query) for example in validation])
-    share = round(share_of_network(raw, counted, reference), 3)
+    share = share_of_network(raw, counted, labels, reference, task)
     return {
         "base": {"name": base.name, "sha256": base.sha256},
         "data": data_facts(file, training, validation),
