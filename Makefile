@@ -31,7 +31,7 @@ demo-llm: $(VENV)/.ready-llm ## the same comparison with a small language model 
 
 student: $(VENV)/.ready ## distil the shipped student again (some twenty minutes)
 	$(BIN)/filmstill grow --out runs/student/train.jsonl --count 32000 --force
-	$(BIN)/filmstill distill runs/student/train.jsonl --epochs 5 --dropout 0.05 \
+	$(BIN)/filmstill distill runs/student/train.jsonl --epochs 6 --dropout 0.05 \
 	  --out runs/student/student --force
 	$(BIN)/filmstill evaluate --router runs/student/student --router tfidf --router mean \
 	  --set $(SHIPPED)/evaluation.jsonl --train runs/student/train.jsonl

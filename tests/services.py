@@ -20,11 +20,13 @@ class Service:
         url: its address.
         requests: (path, headers, body) of every request, in order.
         faults: status codes to answer the next requests with, before anything else; 0 hangs up.
+        messages: what the next faults say, where it matters.
     """
 
     url: str
     requests: list[tuple[str, dict[str, str], dict[str, Any]]] = field(default_factory=list)
     faults: list[int] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -47,7 +49,8 @@ def service(answer: Answer, *, key: str = "test-key") -> Iterator[Service]:
                 if status == 0:
                     self.close_connection = True
                     return
-                self._send(status, _error(path, status), {"Retry-After": "0"})
+                message = state.messages.pop(0) if state.messages else f"error {status}"
+                self._send(status, _error(path, status, message), {"Retry-After": "0"})
             elif path.startswith("/model/"):
                 self._send(200, _converse(body, answer))
             elif self.headers.get("Authorization") != f"Bearer {key}":
@@ -112,12 +115,12 @@ def _converse(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
     }
 
 
-def _error(path: str, status: int) -> dict[str, Any]:
+def _error(path: str, status: int, message: str) -> dict[str, Any]:
     if not path.startswith("/model/"):
-        return {"error": {"message": f"error {status}"}}
+        return {"error": {"message": message}}
     names = {403: "AccessDeniedException", 404: "ResourceNotFoundException"}
     names |= {429: "ThrottlingException", 500: "InternalServerException"}
-    return {"__type": names.get(status, "ValidationException"), "message": f"error {status}"}
+    return {"__type": names.get(status, "ValidationException"), "message": message}
 
 
 def model_of(path: str) -> str:

@@ -54,12 +54,16 @@ class RoutingError(FilmstillError):
 
     Attributes:
         reply: what the model answered, where it did.
+        of_service: the service failed, not the router's answer to this query.
     """
 
-    def __init__(self, message: str, reply: "Reply | None" = None) -> None:
-        """Take the message and the reply that was no routing."""
+    def __init__(
+        self, message: str, reply: "Reply | None" = None, *, of_service: bool = False
+    ) -> None:
+        """Take the message, and what else is known."""
         super().__init__(message)
         self.reply = reply
+        self.of_service = of_service
 
 
 class ServiceError(FilmstillError):

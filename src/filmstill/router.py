@@ -15,10 +15,14 @@ class Router(ABC):
     Attributes:
         name: how the router is called in tables.
         task: the task whose channels it weighs.
+        timed: whether the time it takes says anything of what it stands for.
+        billed: whether it is paid by the token.
     """
 
     name: str
     task: Task
+    timed: bool = True
+    billed: bool = False
 
     @abstractmethod
     def route_many(
@@ -51,9 +55,9 @@ class Router(ABC):
 
         Args:
             address: a student's folder; "filmstill" or None for the student that ships with the
-                task; "mean" or "tfidf" for a baseline, "base" for
-                the encoder before distillation; "recorded:FILE" for what a file says;
-                "openai:MODEL" or "bedrock:MODEL_ID_OR_ARN" for a large language model.
+                task; "mean" or "tfidf" for a baseline, "base" for the encoder before distillation;
+                "recorded:FILE" for what a file says; "openai:MODEL" or "bedrock:MODEL_ID_OR_ARN"
+                for a large language model. A `Path` is always a folder.
             task: what the router must weigh; a student made for other channels is refused. None
                 takes the student's own task, and the built-in one for a baseline.
             training: labelled examples a baseline learns from; None takes the task's own corpus.

@@ -63,9 +63,25 @@ def test_a_line_cut_short_is_dropped(tmp_path: Path) -> None:
         assert len(Journal(path)) == 2
 
 
-def test_another_file_is_not_overwritten(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content", ['{"query": "mine"}\n', '{"query": "mine"}', "text", '{"query": 1}\n{"query": 2}']
+)
+def test_another_file_is_not_touched(content: str, tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    path.write_text('{"query": "mine"}\n', encoding="utf-8")
-    with pytest.raises(DataError, match=r"journal\.jsonl:1: not a line of a journal"):
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=r"journal\.jsonl.*not a (line of a )?journal"):
         Journal(path)
-    assert path.read_text(encoding="utf-8") == '{"query": "mine"}\n'
+    assert path.read_text(encoding="utf-8") == content
+
+
+def test_the_same_model_elsewhere_is_asked_anew(tmp_path: Path) -> None:
+    model, journal = Counting(), Journal(tmp_path / "journal.jsonl")
+    for place, calls in (
+        ("https://a.example/v1", 1),
+        ("https://b.example/v1", 2),
+        ("http://127.0.0.1:8001/v1", 3),
+        ("http://127.0.0.1:8002/v1", 3),  # a local server's port is an accident
+    ):
+        model.place = place
+        JournaledModel(model, journal).complete("system", "question")
+        assert model.calls == calls

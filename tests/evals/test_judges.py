@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -177,6 +178,27 @@ def test_the_command(remote: Service) -> None:
     plain = CliRunner().invoke(cli, ["judge", "rubric", "--json"])
     [found] = json.loads(plain.output)
     assert f"{found['kappa']:.2f}" in result.output
+
+
+def test_the_command_says_why_nothing_was_scored(remote: Service) -> None:
+    remote.faults = [401] * 100
+    result = CliRunner().invoke(cli, ["judge", "openai:judge"], standalone_mode=False)
+    assert result.return_value == 1
+    assert re.search(r"3\d unscored; first: openai:judge: the key is refused", result.output)
+    remote.faults = [401] * 100
+    plain = CliRunner().invoke(cli, ["judge", "openai:judge", "--json"], standalone_mode=False)
+    assert json.loads(plain.output)[0]["answered"] == 0
+
+
+def test_missing_routings_do_not_hide_a_dead_judge(remote: Service, task: Task) -> None:
+    remote.faults = [401] * 1000
+    cases = [Case("q", REFERENCE, None if index % 4 == 0 else REFERENCE) for index in range(60)]
+    steps: list[int] = []
+    found = judge_all(
+        open_judge("openai:judge"), cases, task, workers=1, on_verdict=lambda: steps.append(1)
+    )
+    assert len(remote.requests) == 5
+    assert (found.unscored, len(steps)) == (45, 60)
 
 
 @pytest.mark.parametrize("line", ["{}", "[]", "nonsense", '{"query": "q", "score": 9}'])

@@ -165,14 +165,78 @@ def test_a_service_that_dies_halfway_is_said_and_resumed(
     assert "failed" not in result.output
 
 
-def test_own_prices(small_set: Path, training_file: Path, tmp_path: Path) -> None:
+def test_own_prices(remote: Service, small_set: Path, training_file: Path, tmp_path: Path) -> None:
     prices = tmp_path / "prices.toml"
-    prices.write_text('core_hour = 0\n[models."small"]\ninput = 1\noutput = 1\n', encoding="utf-8")
-    words = ["--router", "mean", "--prices", str(prices)]
-    assert run(small_set, training_file, *words).exit_code == 0
+    prices.write_text(
+        'core_hour = 0\n[models."small"]\ninput = 1000\noutput = 1000\n', encoding="utf-8"
+    )
+    words = ["--router", "openai:small", "--prices", str(prices)]
+    result = run(small_set, training_file, *words)
+    assert "120,000,000" in result.output  # 120 tokens a query at a dollar per thousand
     prices.write_text("core_our = 0", encoding="utf-8")
     result = run(small_set, training_file, *words)
     assert "core_our is not an entry of a price table" in str(result.exception)
+
+
+def test_a_recording_that_lacks_queries(
+    small_set: Path, training_file: Path, tmp_path: Path
+) -> None:
+    recording = tmp_path / "reference.jsonl"  # a name that answers.csv needs itself
+    lines = small_set.read_text(encoding="utf-8").splitlines()
+    recording.write_text("\n".join(lines[6:]) + "\n", encoding="utf-8")
+    address = f"recorded:{recording}"
+    words = ["--router", address, "--router", "mean", "--report", str(tmp_path / "r")]
+    result = run(small_set, training_file, *words)
+    assert result.exit_code == 0, result.output
+    assert "not asked" not in result.output
+    assert f"{address}: 6 failed" in result.output
+    facts = json.loads((tmp_path / "r" / "report.json").read_text(encoding="utf-8"))
+    [recorded, _] = facts["routers"]
+    assert (recorded["router"], recorded["valid"]) == (address, 0.5)
+    assert recorded["rubric"] == (6 * 1 + 6 * 5) / 12
+    assert recorded["cost"] is None
+    assert "not known" in (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
+    with (tmp_path / "r" / "answers.csv").open(encoding="utf-8", newline="") as file:
+        assert [row[1] for row in csv.reader(file)].count("reference") == QUERIES
+
+
+def test_half_an_emoji_breaks_nothing(
+    small_set: Path, training_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(system: str, user: str) -> str:
+        weights = {"visual": 1.0, "audio": 0.0, "transcription": 0.0, "metadata": 0.0}
+        return json.dumps({**weights, "reasoning": "\ud83d a$_$b"})
+
+    with service(half) as running:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{running.url}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+        words = ["--router", "openai:a$_$b", "--report", str(tmp_path / "r")]
+        assert run(small_set, training_file, *words).exit_code == 0
+    assert "a$_$b" in (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
+
+
+def test_no_router_answers(
+    remote: Service, small_set: Path, training_file: Path, tmp_path: Path
+) -> None:
+    remote.faults = [401] * 100
+    words = ["--router", "openai:small", "--report", str(tmp_path / "r")]
+    result = run(small_set, training_file, *words)
+    assert result.exit_code == 0, result.output
+    facts = json.loads((tmp_path / "r" / "report.json").read_text(encoding="utf-8"))
+    assert facts["routers"][0]["unasked"] == QUERIES - 5
+    assert facts["routers"][0]["leading"] is None
+
+
+def test_a_router_named_twice(small_set: Path, training_file: Path) -> None:
+    result = run(small_set, training_file, "--router", "mean", "--router", "mean")
+    assert "--router mean is given twice" in str(result.exception)
+
+
+def test_json_holds_the_verdicts(remote: Service, small_set: Path, training_file: Path) -> None:
+    words = ["--router", "mean", "--judge", "openai:judge", "--json"]
+    result = run(small_set, training_file, *words)
+    [row] = json.loads(result.output)
+    assert row["judges"] == [{"judge": "openai:judge", "mean": 4, "scored": 12, "unscored": 0}]
 
 
 def test_a_missing_extra_is_named_before_the_work(

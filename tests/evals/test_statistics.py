@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
 from filmstill import Example
-from filmstill.evals.breakdown import confusion, reliability, slices
+from filmstill.evals.breakdown import Slice, confusion, reliability, slices
 from filmstill.evals.judge_check import weighted_kappa
 from filmstill.evals.significance import paired_difference, paired_permutation
 
@@ -67,19 +67,17 @@ def test_slices_by_hand() -> None:
         Example("a", tags={"style": "caption", "id": "1", "only": "x"}),
         Example("b", tags={"style": "caption", "id": "2", "only": "x"}),
         Example("c", tags={"style": "question", "id": "3", "only": "x"}),
-        Example("d", tags={"id": "4", "only": "x"}),
+        Example("d", tags={"style": "question", "id": "4", "only": "x"}),
+        Example("e", tags={"id": "5", "only": "x"}),
     ]
-    reference = np.array([[0.8, 0.2]] * 4)
-    predicted = np.array([[0.8, 0.2], [0.7, 0.3], [0.1, 0.9], [0.8, 0.2]])
-    found = [item for item in slices(examples, predicted, reference) if item.tag == "style"]
-    assert [(item.value, item.queries, item.rubric, item.leading) for item in found] == [
-        ("caption", 2, 4.5, 1),
-        ("question", 1, 1, 0),
+    rubric = np.array([5, 4, 1, 0, 3])  # the third has no valid routing, the fourth was not asked
+    leading = np.array([1, 0, np.nan, np.nan, 1])
+    errors = np.array([0, 0.05, np.nan, np.nan, 0.1])
+    found = slices(examples, rubric, leading, errors)
+    assert [item for item in found if item.tag == "style"] == [
+        Slice("style", "caption", 2, 4.5, 0.5, 0.025),
+        Slice("style", "question", 1, 1.0, None, None),
     ]
-    assert found[0].mean_absolute_error == pytest.approx(0.05)
-    assert {
-        item.tag
-        for item in slices(examples * 10, np.tile(predicted, (10, 1)), np.tile(reference, (10, 1)))
-    } == {"style", "id"}
+    assert {item.tag for item in found} == {"style", "id"}
     many = [Example("q", tags={"id": str(number)}) for number in range(40)]
-    assert slices(many, np.tile([[0.8, 0.2]], (40, 1)), np.tile([[0.8, 0.2]], (40, 1))) == []
+    assert slices(many, np.full(40, 5), np.ones(40), np.zeros(40)) == []

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from filmstill import DistillConfig, Router, Routing, Task, load_examples
-from filmstill.errors import QueryError, RoutingError, ServiceError
+from filmstill.errors import (
+    ArtefactError,
+    InputError,
+    QueryError,
+    RoutingError,
+    ServiceError,
+)
 from filmstill.evals.scores import is_valid
 from filmstill.routers.base import BaseRouter
 from tests.services import Service, service
@@ -145,6 +151,36 @@ def test_throttled_to_the_end(
     for kind in ("openai", "bedrock"):
         with pytest.raises(RoutingError, match=r"429|Throttling"):
             Router.load(addresses[kind]).route("a dog barks")
+
+
+def test_a_reasoning_model_is_asked_in_its_own_form(
+    addresses: dict[str, str], remote: Service
+) -> None:
+    router = Router.load(addresses["openai"])
+    remote.faults = [400]
+    remote.messages = ["Unsupported parameter: 'max_tokens' is not supported with this model."]
+    assert router.route("a dog barks").leading == ("audio",)
+    bodies = [body for _, _, body in remote.requests]
+    assert "max_tokens" in bodies[0]
+    assert "max_completion_tokens" in bodies[1]
+    assert "temperature" not in bodies[1]
+    router.route("a cat purrs")
+    assert "max_completion_tokens" in remote.requests[-1][2]
+
+
+def test_a_bad_region_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us east")
+    with pytest.raises(ServiceError, match="look at AWS_REGION and AWS_PROFILE"):
+        Router.load("bedrock:amazon.nova-micro-v1:0")
+
+
+def test_what_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for address in ("openai:", "opnai:small", "recorded:"):
+        with pytest.raises(InputError, match=r"is no router: give a student's folder, filmstill"):
+            Router.load(address)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArtefactError, match="no such folder"):
+        Router.load(Path("mean"))  # a path is a folder, whatever it is called
 
 
 def test_nothing_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:

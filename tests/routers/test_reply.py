@@ -89,6 +89,7 @@ def test_thirds_are_taken_as_meant(task: Task) -> None:
         (GOOD.replace("0.1", "true"), True),
         (GOOD.replace("0.1", '"high"'), True),
         (json.dumps(dict.fromkeys(PLAIN, 0)), True),
+        (GOOD.replace("0.1", "1" + "0" * 400), True),
         ("[1, 2]", False),
         ("{" * 5000, False),
     ],

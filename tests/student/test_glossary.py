@@ -1,5 +1,6 @@
 """The glossary: which language a query is in, and how it is read in English."""
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -77,10 +78,53 @@ def test_a_language_without_entries_stays_as_it_is(small: Glossary) -> None:
 
 
 @given(st.text(max_size=80))
-def test_reads_anything(text: str) -> None:
-    read = Glossary(ENTRIES).read(text)
-    assert isinstance(read, str)
-    assert read or not text
+def test_anything_is_read_the_same_way_twice(text: str) -> None:
+    glossary = Glossary(ENTRIES)
+    read = glossary.read(text)
+    assert read == glossary.read(text, glossary.language(text))
+    if glossary.language(text) == "en":
+        assert read == text
+
+
+def test_what_stands_between_words_stays(small: Glossary) -> None:
+    assert small.read('"el árbitro pita" 7.1, ¿un penalti?') == (
+        '"the referee whistles" 7.1, ?a penalty?'
+    )
+
+
+def test_names_stay_names(small: Glossary) -> None:
+    assert small.read("El árbitro Un Penalti pita") == "the referee un penalti whistles"
+    assert small.read("EL ÁRBITRO PITA UN PENALTI") == "the referee whistles a penalty"
+
+
+def test_forms_of_unicode_are_read_alike(small: Glossary) -> None:
+    for query in ("심판이", "el árbitro pita", "審判が笛を吹く"):
+        assert small.read(unicodedata.normalize("NFD", query)) == small.read(query)
+
+
+def test_latin_words_in_unspaced_text_stay_whole() -> None:
+    glossary = Glossary([("ja", "sf", "science fiction"), ("ja", "シーン", "scene")])
+    assert glossary.read("Crossfade シーン") == "crossfade scene"
+    assert glossary.read("SFシーン") == "science fiction scene"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "Van Halen",
+        "Moulin Rouge",
+        "Moby Dick",
+        "Pina Bausch",
+        "Ed Sheeran",
+        "Camila Cabello",
+        "slot machine jackpot",
+        "la la land ending",
+        "los angeles",
+        "im tsting",
+    ],
+)
+def test_names_and_titles_are_not_translated(packaged: Glossary, query: str) -> None:
+    assert packaged.read(query) == query
 
 
 @pytest.mark.parametrize("line", ["es\tel", "es\tel\tthe\tmore", "plain"])
@@ -100,8 +144,8 @@ def test_the_packaged_glossary_tells_the_corpus_languages_apart(
         right.setdefault(language, []).append(packaged.language(example.query) == language)
     share = {language: sum(found) / len(found) for language, found in right.items()}
     assert len(share) == 13
-    assert share["en"] > 0.98
-    assert min(share.values()) > 0.7, share
+    assert share["en"] > 0.994
+    assert min(share.values()) > 0.83, share
 
 
 def test_the_packaged_glossary_has_no_doubles_and_plain_english() -> None:
@@ -110,6 +154,9 @@ def test_the_packaged_glossary_has_no_doubles_and_plain_english() -> None:
         language, foreign, english = line.split("\t")
         assert (language, foreign) not in seen, line
         seen.add((language, foreign))
+        if language == "en":
+            continue
+        assert english or language in ("ja", "zh", "ko", "hi", "ar", "ru") or len(foreign) < 12
         assert foreign == foreign.strip(), line
         assert foreign, line
         assert len(english.split()) <= 5, line

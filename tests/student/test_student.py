@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,11 +93,34 @@ def test_same_seed_same_weights(
     tmp_path: Path, training_file: Path, tiny_config: DistillConfig, student_folder: Path
 ) -> None:
     distill(training_file, tmp_path / "again", config=tiny_config)
-    assert sha256_of(tmp_path / "again" / "model.onnx") == sha256_of(student_folder / "model.onnx")
+    assert all(
+        sha256_of(tmp_path / "again" / name) == sha256_of(student_folder / name)
+        for name in ("model.onnx", "ngrams.npy", "glossary.tsv.gz")
+    )
 
 
 class StopError(Exception):
     """Stands for whatever ends a process."""
+
+
+def test_without_a_glossary_even_after_a_run_with_one(
+    tmp_path: Path, training_file: Path, tiny_config: DistillConfig
+) -> None:
+    out = tmp_path / "student"
+
+    def stop(now: object) -> None:
+        raise StopError
+
+    with pytest.raises(StopError):
+        distill(training_file, out, config=tiny_config, progress=stop)
+    distill(training_file, out, config=replace(tiny_config, glossary=False), force=True)
+    assert not (out / "glossary.tsv.gz").exists()
+    assert "read as they are" in (out / "card.md").read_text(encoding="utf-8")
+    distill(training_file, out, config=tiny_config, force=True)
+    assert (out / "glossary.tsv.gz").exists()
+    distill(training_file, out, config=replace(tiny_config, glossary=False), force=True)
+    assert not (out / "glossary.tsv.gz").exists()
+    assert Router.load(out).route("rot wagen").weights
 
 
 @pytest.mark.parametrize("ending", [KeyboardInterrupt, StopError])

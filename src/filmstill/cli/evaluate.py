@@ -12,17 +12,20 @@ from filmstill.cli.options import PATH, json_option, read_task, task_option
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from filmstill.data.reading import ExampleFile
     from filmstill.evals.cost import Prices
     from filmstill.evals.evaluate import Evaluation, Result
     from filmstill.evals.judges import Judge, Judgement
     from filmstill.records import Example
     from filmstill.router import Router
+    from filmstill.task import Task
 
 ADDRESSES = (
     "A student's folder; filmstill (the shipped student); mean, tfidf or base (the encoder before "
     "distillation); recorded:FILE; openai:MODEL; bedrock:MODEL_ID_OR_ARN."
 )
 JOURNAL = "journal.jsonl"
+RESERVED = "reference"  # stands among the routers in answers.csv
 
 
 @click.command()
@@ -109,6 +112,7 @@ def evaluate(
     from filmstill.errors import DataError, require
     from filmstill.evals.cost import load_prices
     from filmstill.evals.judges import open_judge
+    from filmstill.files import make_folder
     from filmstill.models.journal import Journal, JournaledModel
     from filmstill.query import same_query
     from filmstill.router import Router
@@ -137,11 +141,13 @@ def evaluate(
         )
         for address in judges
     ]
+    if folder is not None:
+        make_folder(folder)
+    labels = _training_labels(training, task) if folder is not None else None
     with err().status("Loading routers"):
         routers = [Router.load(address, task=task, training=training) for address in addresses]
-    for router, address in zip(routers, addresses, strict=True):
-        if sum(other.name == router.name for other in routers) > 1:
-            router.name = address
+    _name_apart(routers, addresses)
+    for router in routers:
         if journal is not None and isinstance(router, ChatRouter):
             router.model = JournaledModel(router.model, journal)
     evaluation = _evaluate(routers, examples, explain=folder is not None or bool(judges))
@@ -151,12 +157,15 @@ def evaluate(
         if asked
     }
     if as_json:
-        content = [item.to_dict() for item in evaluation.scores]
+        content = [
+            {**item.to_dict(), "judges": [_plain(one) for one in judgements.get(item.router, ())]}
+            for item in evaluation.scores
+        ]
         click.echo(json.dumps(content, indent=2, ensure_ascii=False))
     else:
         show(evaluation, judgements, prices, f"{path}: {len(examples):,} queries")
     if folder is not None:
-        page = _report(evaluation, judgements, prices, path, training, folder, routers)
+        page = _report(evaluation, judgements, prices, path, labels, folder, routers)
         click.echo(f"\nReport: {page}", err=as_json)
 
 
@@ -177,8 +186,9 @@ def _evaluate(
 def _judge(judge: "Judge", result: "Result", evaluation: "Evaluation") -> "Judgement":
     """Judge one router's answers; queries that it was not asked have none."""
     from filmstill.cli.screen import progress_bar
-    from filmstill.evals.judges import Case, judge_all
+    from filmstill.evals.judges import NOT_ASKED, Case, Judgement, judge_all
 
+    asked = [answer.asked for answer in result.answers]
     cases = [
         Case(example.query, example.routing, answer.routing)
         for example, answer in zip(evaluation.examples, result.answers, strict=True)
@@ -186,7 +196,8 @@ def _judge(judge: "Judge", result: "Result", evaluation: "Evaluation") -> "Judge
     ]
     title = f"{judge.name} judges {result.scores.router}"
     with progress_bar(title, len(cases)) as shown:
-        return judge_all(judge, cases, evaluation.task, on_verdict=shown.step)
+        found = iter(judge_all(judge, cases, evaluation.task, on_verdict=shown.step).verdicts)
+    return Judgement(judge.name, tuple(next(found) if one else NOT_ASKED for one in asked))
 
 
 def _report(
@@ -194,14 +205,11 @@ def _report(
     judgements: "dict[str, list[Judgement]]",
     prices: "Prices",
     path: Path,
-    training: Path | None,
+    training: "ExampleFile | None",
     folder: Path,
     routers: "list[Router]",
 ) -> Path:
     from filmstill.cli.screen import err
-    from filmstill.data.corpus import corpus_path
-    from filmstill.data.reading import load_labelled
-    from filmstill.errors import InputError
     from filmstill.evals.noise import teacher_noise
     from filmstill.evals.report import ReportFacts, write_report
     from filmstill.routers.base import BaseRouter
@@ -210,13 +218,10 @@ def _report(
     from filmstill.weights import weights_array
 
     task = evaluation.task
-    try:
-        source = training or corpus_path(task)
-    except InputError:  # a user's task without a corpus, and no baseline that needed one
-        source = None
-    examples = load_labelled(source, task).examples if source else ()
+    examples = training.examples if training else ()
     labels = [example.routing for example in examples if example.routing is not None]
-    before = [router.name for router in routers if isinstance(router, ChatRouter | BaseRouter)]
+    before = [router.name for router in routers if isinstance(router, BaseRouter)]
+    before += [router.name for router in routers if isinstance(router, ChatRouter)]
     after = [router.name for router in routers if isinstance(router, StudentRouter)]
     facts = ReportFacts(
         evaluation,
@@ -224,7 +229,7 @@ def _report(
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         prices=prices,
         labels=weights_array(labels, task) if labels else None,
-        labels_source=source.name if source else "",
+        labels_source=training.path.name if training else "",
         training_noise=teacher_noise(examples, task),
         judgements=judgements,
         before=before[0] if before else None,
@@ -232,3 +237,37 @@ def _report(
     )
     with err().status("Drawing the report"):
         return write_report(facts, folder)
+
+
+def _training_labels(training: Path | None, task: "Task") -> "ExampleFile | None":
+    """The training data to show; None for a user's task where none is named."""
+    from filmstill.data.corpus import corpus_path
+    from filmstill.data.reading import load_labelled
+    from filmstill.errors import InputError
+
+    try:
+        path = training or corpus_path(task)
+    except InputError:
+        return None
+    return load_labelled(path, task)
+
+
+def _name_apart(routers: "list[Router]", addresses: tuple[str, ...]) -> None:
+    """Call routers of the same name by their address; tables and files go by names."""
+    from filmstill.errors import InputError
+
+    names = [router.name for router in routers]
+    for router, address in zip(routers, addresses, strict=True):
+        if addresses.count(address) > 1:
+            raise InputError(f"--router {address} is given twice; once is enough")
+        if names.count(router.name) > 1 or router.name == RESERVED:
+            router.name = address
+
+
+def _plain(judgement: "Judgement") -> dict[str, object]:
+    return {
+        "judge": judgement.judge,
+        "mean": judgement.mean if judgement.scores else None,
+        "scored": len(judgement.scores),
+        "unscored": judgement.unscored,
+    }

@@ -33,6 +33,11 @@ def show(
         if table.row_count:
             console.print()
             console.print(table)
+    if evaluation.noise is not None:
+        console.print(
+            f"\nCeiling: {evaluation.noise.queries} queries have several references, which score "
+            f"{evaluation.noise.rubric:.2f} against each other"
+        )
     for item in evaluation.scores:
         if item.unasked:
             console.print(
@@ -90,8 +95,11 @@ def _speed(evaluation: "Evaluation", prices: Prices) -> Table:
         cost = cost_per_million(item, prices)
         table.add_row(
             item.router,
-            *(f"{value:,.2f}" if value < 100 else f"{value:,.0f}" for value in times),
-            "no price" if cost is None else f"{cost:,.3g}" if cost < 100 else f"{cost:,.0f}",
+            *(
+                "-" if not item.timed else f"{value:,.2f}" if value < 100 else f"{value:,.0f}"
+                for value in times
+            ),
+            "not known" if cost is None else f"{cost:,.3g}" if cost < 100 else f"{cost:,.0f}",
         )
     return table
 

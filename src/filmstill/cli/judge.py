@@ -10,6 +10,7 @@ import click
 from filmstill.cli.options import PATH, json_option, read_task, task_option
 
 if TYPE_CHECKING:
+    from filmstill.errors import InputError
     from filmstill.evals.judge_check import Agreement
 
 
@@ -19,18 +20,18 @@ if TYPE_CHECKING:
     "--cases",
     type=PATH,
     metavar="FILE",
-    help="Cases with known verdicts.  [default: the forty that ship with Filmstill]",
+    help="Cases with known verdicts.  [default: the forty for video-search that ship]",
 )
 @json_option
 @task_option
 def judge(
     addresses: tuple[str, ...], cases: Path | None, as_json: bool, task_file: Path | None
-) -> None:
+) -> int:
     """Run each JUDGE on cases whose verdict is known, and print how far it agrees.
 
     A JUDGE is rubric (exact and free, but blind to reasonings), openai:MODEL or
     bedrock:MODEL_ID_OR_ARN. Cohen's weighted kappa is 1 for full agreement and 0 for what chance
-    gives.
+    gives. The exit code is 1 where a judge scored no case.
 
     \b
     Examples:
@@ -40,9 +41,14 @@ def judge(
     from filmstill.cli.screen import progress_bar
     from filmstill.evals.judge_check import CASES, check_judge, load_cases
     from filmstill.evals.judges import open_judge
+    from filmstill.evals.scores import without_nan
     from filmstill.task import Task
 
     task = read_task(task_file) or Task.builtin()
+    if cases is None and task.fingerprint != Task.builtin().fingerprint:
+        raise InputError(
+            "the cases that ship are for video-search: give --cases FILE for this task"
+        )
     known = load_cases(cases or CASES, task)
     judges = [open_judge(address) for address in addresses]
     found = []
@@ -50,9 +56,11 @@ def judge(
         with progress_bar(f"{item.name} judges", len(known)) as shown:
             found.append(check_judge(item, known, task, on_verdict=shown.step))
     if as_json:
-        click.echo(json.dumps([asdict(item) for item in found], indent=2, ensure_ascii=False))
+        plain = without_nan([asdict(item) for item in found])
+        click.echo(json.dumps(plain, indent=2, ensure_ascii=False))
     else:
         _show(found, len(known))
+    return int(any(not item.answered for item in found))
 
 
 def _show(found: "list[Agreement]", cases: int) -> None:
@@ -68,6 +76,9 @@ def _show(found: "list[Agreement]", cases: int) -> None:
     for heading in ("kappa", "same score", "within one", "mean", "known mean", "unscored"):
         table.add_column(heading, justify="right")
     for item in found:
+        if not item.answered:
+            table.add_row(item.judge, *["-"] * 5, str(item.judgement.unscored))
+            continue
         known = sum(item.known) / len(item.known)
         table.add_row(
             item.judge,
@@ -79,3 +90,7 @@ def _show(found: "list[Agreement]", cases: int) -> None:
             str(item.judgement.unscored),
         )
     console.print(table)
+    for item in found:
+        reasons = [each.explanation for each in item.judgement.verdicts if each.score is None]
+        if reasons:
+            console.print(f"\n{item.judge}: {len(reasons)} unscored; first: {reasons[0]}")

@@ -22,13 +22,13 @@ _HEIGHTS = " ▁▂▃▄▅▆▇█"
 
 def out() -> Console:
     """Console on stdout; wide where stdout is a file, so that no table is cut."""
-    console = Console(highlight=False, markup=False)
-    return console if console.is_terminal else Console(highlight=False, markup=False, width=140)
+    width = None if Console().is_terminal else 140
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def err() -> Console:
     """Console on stderr."""
-    return Console(stderr=True, highlight=False, markup=False)
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def bar(share: float, width: int) -> str:
@@ -75,7 +75,13 @@ def _progress(*, auto_refresh: bool = True) -> Progress:
         TimeRemainingColumn(),
     )
     console = err()
-    return Progress(*bar_columns, console=console, transient=True, disable=not console.is_terminal)
+    return Progress(
+        *bar_columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        auto_refresh=auto_refresh,
+    )
 
 
 class Bar:

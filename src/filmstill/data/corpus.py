@@ -6,6 +6,13 @@ from pathlib import Path
 from filmstill.errors import InputError, TaskError
 from filmstill.task import Task
 
+_ADVICE = {
+    "corpus.jsonl": "name a file of labelled examples (--train FILE)",
+    "evaluation.jsonl": "name a file of labelled queries (--set FILE)",
+    "growth.toml": "name a file of words to exchange (--words FILE)",
+    "student": "name a student's folder (--router DIR), which `filmstill distill` makes",
+}
+
 
 def corpus_path(task: Task) -> Path:
     """File of a task's own corpus, in the conversation format, to train on.
@@ -50,5 +57,5 @@ def _shipped(task: Task, name: str) -> Path:
     except TaskError:
         same = False
     if not same or not path.exists():
-        raise InputError(f"the task {task.name!r} has no {name} of its own: name one")
+        raise InputError(f"the task {task.name!r} has no {name} of its own: {_ADVICE[name]}")
     return path

@@ -1,16 +1,12 @@
 """Where a router is good and where not: by slice, by leading channel, by its own confidence."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from filmstill.evals.metrics import (
-    absolute_errors,
-    leading_matches,
-    leads,
-    rubric_scores,
-)
+from filmstill.evals.metrics import IntArray, leads
 from filmstill.records import Example
 from filmstill.weights import FloatArray
 
@@ -26,18 +22,19 @@ class Slice:
     Attributes:
         tag: name of the tag, such as "style".
         value: its value, such as "question".
-        queries: how many queries have it.
-        rubric: mean rubric score, 1 to 5.
-        leading: share with the reference's leading channel, 0..1.
-        mean_absolute_error: per weight, 0..1.
+        queries: how many queries that were asked have it.
+        rubric: mean rubric score, 1 to 5; an invalid routing scores 1.
+        leading: share with the reference's leading channel, 0..1, over valid routings; None
+            without any.
+        mean_absolute_error: per weight, 0..1; the same.
     """
 
     tag: str
     value: str
     queries: int
     rubric: float
-    leading: float
-    mean_absolute_error: float
+    leading: float | None
+    mean_absolute_error: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,37 +53,44 @@ class Bin:
 
 
 def slices(
-    examples: Sequence[Example], predicted: FloatArray, reference: FloatArray
+    examples: Sequence[Example],
+    rubric: IntArray,
+    leading: FloatArray,
+    errors: FloatArray,
 ) -> list[Slice]:
     """Scores per value of every tag that groups the queries; largest slices first within a tag.
 
     Args:
         examples: the queries, for their tags.
-        predicted: `(n, c)`.
-        reference: `(n, c)`.
+        rubric: rubric score per query, `(n,)`; 0 for one that was not asked, which is left out.
+        leading: whether the leading channel is right, `(n,)`; NaN without a valid routing.
+        errors: mean error of the weights per query, `(n,)`; NaN without a valid routing.
     """
-    rubric = rubric_scores(predicted, reference)
-    leading = leading_matches(predicted, reference)
-    errors = absolute_errors(predicted, reference).mean(axis=1)
     found = []
     for tag in dict.fromkeys(name for example in examples for name in example.tags):
-        values = np.array([example.tags.get(tag, "") for example in examples])
-        counted = sorted(set(values) - {""}, key=lambda value: (-(values == value).sum(), value))
-        if not 2 <= len(counted) <= MOST_VALUES:
+        values = [example.tags.get(tag, "") for example in examples]
+        counts = Counter(value for value in values if value)
+        if not 2 <= len(counts) <= MOST_VALUES:
             continue
-        for value in counted:
-            here = values == value
-            found.append(
-                Slice(
-                    tag,
-                    str(value),
-                    int(here.sum()),
-                    float(rubric[here].mean()),
-                    float(leading[here].mean()),
-                    float(errors[here].mean()),
+        for value, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+            here = np.array([own == value for own in values]) & (rubric > 0)
+            if here.any():
+                found.append(
+                    Slice(
+                        tag,
+                        value,
+                        int(here.sum()),
+                        float(rubric[here].mean()),
+                        _mean(leading[here]),
+                        _mean(errors[here]),
+                    )
                 )
-            )
     return found
+
+
+def _mean(values: FloatArray) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None
 
 
 def confusion(predicted: FloatArray, reference: FloatArray) -> FloatArray:

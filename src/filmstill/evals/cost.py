@@ -1,5 +1,6 @@
 """What a million queries cost: tokens at a listed price, or seconds of a core at its price."""
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,13 +64,16 @@ def load_prices(own: Path | None = None) -> Prices:
 def cost_per_million(scores: Scores, prices: Prices) -> float | None:
     """US dollars for a million queries like those evaluated.
 
-    A language model's queries cost its tokens; None where its price is not listed. Any other
-    router costs the time of the core that it keeps busy.
+    A language model's queries cost its tokens; None where its price is not listed or its service
+    does not count tokens. Any other router costs the time of the core that it keeps busy; None for
+    a recording.
     """
-    if scores.format is None:
+    if not scores.timed:
+        return None
+    if not scores.billed:
         return scores.latency.cpu * _MILLION / _MS_PER_HOUR * prices.core_hour
     price = prices.of(scores.router)
-    if price is None:
+    if price is None or not scores.tokens_in:
         return None
     per_query = (scores.tokens_in * price[0] + scores.tokens_out * price[1]) / _PRICED
     return per_query * _MILLION
@@ -87,9 +91,9 @@ def _parsed(path: Path) -> dict[str, Any]:
     for name, entry in table.get("models", {}).items():
         numbers = isinstance(entry, dict) and {"input", "output"} == set(entry)
         if not numbers or not all(
-            isinstance(value, int | float) and value >= 0 for value in entry.values()
+            isinstance(value, int | float) and 0 <= value < math.inf for value in entry.values()
         ):
             raise InputError(f"{path}: [models.{name!r}] needs input and output, each 0 or more")
-    if table.get("core_hour", 0) < 0:
-        raise InputError(f"{path}: core_hour is below 0")
+    if not 0 <= table.get("core_hour", 0) < math.inf:
+        raise InputError(f"{path}: core_hour is no price")
     return table

@@ -9,7 +9,7 @@ import numpy as np
 from filmstill.errors import DataError
 from filmstill.evals.breakdown import Bin, Slice, confusion, reliability, slices
 from filmstill.evals.latency import Answer, timed_routes
-from filmstill.evals.metrics import IntArray, leading_matches
+from filmstill.evals.metrics import IntArray, absolute_errors, leading_matches
 from filmstill.evals.noise import TeacherNoise, teacher_noise
 from filmstill.evals.reasoning import ReasoningCheck, check_reasoning
 from filmstill.evals.scores import Scores, is_valid, score
@@ -30,8 +30,8 @@ class Result:
         scores: the figures.
         answers: one per query, in order.
         rubric: rubric score per query, `(n,)`, 1 to 5; 0 where the router was not asked.
-        slices: scores by tag; over valid routings only, as are the next two.
-        confusion: leading channels, `(c, c)`: rows reference, columns router.
+        slices: scores by tag.
+        confusion: leading channels over valid routings, `(c, c)`: rows reference, columns router.
         bins: confidence against how often it was right; empty without confidences.
         calibration_error: expected calibration error, 0..1; None without confidences.
         reasoning: what the reasonings are like; None where there are none.
@@ -134,32 +134,43 @@ def _result(
     answers, latency = timed_routes(router, [item.query for item in examples], on_query=on_query)
     if explain:
         answers = [explained(router, answer) for answer in answers]
-    scores, rubric = score(router.name, answers, references, latency, task)
-    pairs = [
-        (example, answer.routing, reference)
-        for example, answer, reference in zip(examples, answers, references, strict=True)
+    scores, rubric = score(router, answers, references, latency)
+    places = [
+        index
+        for index, answer in enumerate(answers)
         if answer.routing is not None and is_valid(answer.routing, task)
     ]
-    predicted = weights_array([routing for _, routing, _ in pairs], task)
-    reference = weights_array([reference for _, _, reference in pairs], task)
-    bins, error = _calibration([routing for _, routing, _ in pairs], predicted, reference)
+    routings = [routing for index in places if (routing := answers[index].routing) is not None]
+    predicted = weights_array(routings, task)  # (n_valid, c)
+    reference = weights_array([references[index] for index in places], task)
+    leading, errors = np.full((2, len(examples)), np.nan)
+    leading[places] = leading_matches(predicted, reference)
+    errors[places] = absolute_errors(predicted, reference).mean(axis=1)
+    bins, error = _calibration(routings, predicted, reference)
     return Result(
         scores=scores,
         answers=tuple(answers),
         rubric=rubric,
-        slices=tuple(slices([example for example, _, _ in pairs], predicted, reference)),
+        slices=tuple(slices(examples, rubric, leading, errors)),
         confusion=confusion(predicted, reference),
         bins=bins,
         calibration_error=error,
-        reasoning=check_reasoning([(item.query, routing) for item, routing, _ in pairs], task),
+        reasoning=check_reasoning(
+            [(examples[index].query, item) for index, item in zip(places, routings, strict=True)],
+            task,
+        ),
     )
 
 
 def explained(router: Router, answer: Answer) -> Answer:
-    """The same answer with a reasoning; an answer that has one already, or none, stays."""
-    if answer.routing is None or answer.routing.reasoning:
+    """The same answer with a reasoning.
+
+    It stays as it is where it has one, is none, or came from a language model, which would be asked
+    and paid again.
+    """
+    if answer.routing is None or answer.routing.reasoning or answer.reply is not None:
         return answer
-    return Answer(answer.query, router.route(answer.query, explain=True), reply=answer.reply)
+    return Answer(answer.query, router.route(answer.query, explain=True))
 
 
 def _calibration(

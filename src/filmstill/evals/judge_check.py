@@ -43,6 +43,7 @@ class Agreement:
         judge: its name.
         known: the right scores, one per case.
         judgement: the judge's verdicts.
+        answered: how many cases it scored itself; one without a routing scores 1 by rule.
         kappa: Cohen's weighted kappa with quadratic weights over the scored cases: 1 full
             agreement, 0 what chance gives; NaN where it is not defined.
         exact: share of the scored cases with the very score, 0..1.
@@ -52,6 +53,7 @@ class Agreement:
     judge: str
     known: tuple[int, ...]
     judgement: Judgement
+    answered: int
     kappa: float
     exact: float
     near: float
@@ -65,13 +67,15 @@ def load_cases(path: Path, task: Task) -> list[KnownCase]:
         StorageError: the file cannot be read.
     """
     cases = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path).rstrip("\n").split("\n"), start=1):
         try:
             record = json.loads(line)
             reference = _routing(record["reference"], task)
             score = record["score"]
             if reference is None or score not in SCORES:
-                raise ValueError("the reference or the score is not complete")
+                raise ValueError(
+                    f"needs a reference for {', '.join(task.channel_names)} and a score from 1 to 5"
+                )
             case = Case(record["query"], reference, _routing(record["prediction"], task))
             cases.append(KnownCase(case, score, record.get("why", "")))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -105,6 +109,10 @@ def check_judge(
         judge.name,
         known,
         judgement,
+        answered=sum(
+            verdict.score is not None and item.case.predicted is not None
+            for item, verdict in zip(cases, judgement.verdicts, strict=True)
+        ),
         kappa=weighted_kappa(pairs),
         exact=float((apart == 0).mean()) if len(pairs) else nothing,
         near=float((apart <= 1).mean()) if len(pairs) else nothing,

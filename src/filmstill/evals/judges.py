@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
+from threading import Lock
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from filmstill.evals.latency import GIVE_UP_AFTER
 from filmstill.evals.metrics import rubric_scores
 from filmstill.evals.scores import INVALID_SCORE, is_valid
 from filmstill.models import ChatModel, open_model
-from filmstill.models.chat import is_model
+from filmstill.models.chat import is_model, printable
 from filmstill.records import Routing
 from filmstill.task import Task
 from filmstill.weights import weights_array
@@ -48,8 +48,8 @@ the mean error of the weights is below 0.15; the reasoning may be generic.
 2: another channel leads, or the mean error is 0.15 or more, or the reasoning is vague or \
 contradicts the weights.
 1: it cannot be read, channels are missing, or a weight is off by more than 0.30.
-The numbers set the highest score that is possible; a poor reasoning lowers it by one, one that \
-contradicts the weights or speaks of another query by two, and none raises it.
+The numbers set the highest score that is possible; a poor reasoning lowers it by one; an empty \
+one, or one that contradicts the weights or speaks of another query, by two; none raises it.
 
 Answer with one JSON object and nothing else: {"explanation": "one or two sentences", "score": 1}"""
 
@@ -82,7 +82,7 @@ class Judgement:
 
     Attributes:
         judge: the judge's name.
-        verdicts: one per query, in order.
+        verdicts: one per query, in order; unscored for one that the router was not asked.
     """
 
     judge: str
@@ -107,6 +107,9 @@ class Judgement:
     def interval(self) -> tuple[float, float]:
         """Bootstrap 95 % interval of the mean; NaN without any score."""
         return mean_interval(self.scores) if self.scores else (float("nan"), float("nan"))
+
+
+NOT_ASKED = Verdict(None, "not asked: the judge was gone")
 
 
 class Judge(ABC):
@@ -190,12 +193,12 @@ def read_verdict(text: str) -> Verdict:
     scores = {int(found) for found in _SCORE.findall(text)}
     if len(scores) != 1:
         short = " ".join(text.split())[:120]
-        return Verdict(None, f"no score in the judge's reply: {short!r}")
+        return Verdict(None, f"no score in the judge's reply: {printable(short)!r}")
     try:
         explanation = json.loads(text[text.index("{") : text.rindex("}") + 1])["explanation"]
     except (ValueError, KeyError, TypeError):
         explanation = text
-    return Verdict(scores.pop(), str(explanation).strip())
+    return Verdict(scores.pop(), printable(str(explanation).strip()))
 
 
 def judge_all(
@@ -215,25 +218,24 @@ def judge_all(
         workers: cases at a time.
         on_verdict: called after every case.
     """
-    failures: list[int] = []
+    lock, failed = Lock(), 0  # calls in a row that failed
 
-    def one(index: int) -> Verdict:
-        if _in_a_row(failures):
-            return Verdict(None, "not asked: the judge was gone")
+    def one(case: Case) -> Verdict:
+        nonlocal failed
         try:
-            return judge.judge(cases[index], task)
+            if failed >= GIVE_UP_AFTER and case.predicted is not None:
+                return NOT_ASKED
+            verdict = judge.judge(case, task)
         except (RoutingError, ServiceError) as error:
-            failures.append(index)
+            with lock:
+                failed += 1
             return Verdict(None, str(error))
         finally:
             on_verdict()
+        if case.predicted is not None:
+            with lock:
+                failed = 0
+        return verdict
 
     with ThreadPoolExecutor(1 if isinstance(judge, RubricJudge) else workers) as pool:
-        return Judgement(judge.name, tuple(pool.map(one, range(len(cases)))))
-
-
-def _in_a_row(failures: list[int]) -> bool:
-    last = sorted(failures)[-GIVE_UP_AFTER:]
-    return len(last) == GIVE_UP_AFTER and all(
-        after - before <= 1 for before, after in pairwise(last)
-    )
+        return Judgement(judge.name, tuple(pool.map(one, cases)))

@@ -48,6 +48,7 @@ class Answer:
         failure: why there is none; empty where there is one.
         reply: what a language model answered, where one did.
         asked: whether the router was asked at all.
+        of_service: it failed since a service did.
     """
 
     query: str
@@ -55,6 +56,7 @@ class Answer:
     failure: str = ""
     reply: Reply | None = None
     asked: bool = True
+    of_service: bool = False
 
 
 def timed_routes(
@@ -62,17 +64,17 @@ def timed_routes(
 ) -> tuple[list[Answer], Latency]:
     """Route queries one by one, as a service would, with the time that each took.
 
-    A fast router routes a few queries first without being timed, so that caches are warm. Time
-    spent in `on_query` is in no figure. Where a language model answered, its time is that of the
-    call, though the answer may come out of a journal now. A failed query's time counts.
+    A fast local router routes a few queries first without being timed, so that caches are warm.
+    Time spent in `on_query` is in no figure. Where a language model answered, its time is that of
+    the call, though the answer may come out of a journal now. A failed query's time counts.
 
     Args:
         router: any router.
         queries: at least one.
         on_query: called after every query.
     """
-    first, first_ms, _ = _timed(router, queries[0])
-    fast = first_ms < _SLOW_MS
+    first, first_ms, first_cpu = _timed(router, queries[0])
+    fast = first_ms < _SLOW_MS and first.reply is None and not first.of_service
     for query in queries[1:WARM_UP] if fast else ():
         _timed(router, query)
     answers, times, spent = [], [], []
@@ -87,11 +89,12 @@ def timed_routes(
             answers.append(answer)
             times.append(milliseconds)
             spent.append(cpu)
-        failed = failed + 1 if _is_gone(answers[-1]) else 0
+        if answers[-1].asked:
+            failed = failed + 1 if answers[-1].of_service else 0
         if on_query:
             on_query()
     if not times:
-        times, spent = [first_ms], [0.0]
+        times, spent = [first_ms], [first_cpu]
     p50, p95, p99 = (float(value) for value in np.percentile(times, [50, 95, 99]))
     return answers, Latency(float(np.mean(times)), p50, p95, p99, first_ms, float(np.mean(spent)))
 
@@ -102,15 +105,12 @@ def _timed(router: Router, query: str) -> tuple[Answer, float, float]:
     try:
         routing = router.route(query, explain=False)
         answer = Answer(query, routing, reply=routing.reply)
-    except (RoutingError, ServiceError) as error:
-        answer = Answer(query, None, str(error), getattr(error, "reply", None))
+    except RoutingError as error:
+        answer = Answer(query, None, str(error), error.reply, of_service=error.of_service)
+    except ServiceError as error:
+        answer = Answer(query, None, str(error), of_service=True)
     milliseconds = (time.perf_counter() - start) * 1000
     spent = (time.process_time() - cpu) * 1000
     if answer.reply is not None and answer.reply.milliseconds:
         milliseconds = answer.reply.milliseconds
     return answer, milliseconds, spent
-
-
-def _is_gone(answer: Answer) -> bool:
-    """Whether a query failed for the service's sake; one that answers nonsense is still there."""
-    return answer.routing is None and answer.reply is None

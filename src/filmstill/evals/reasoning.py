@@ -52,7 +52,11 @@ def check_reasoning(answers: Sequence[tuple[str, Routing]], task: Task) -> Reaso
 def _specific(query: str, reasoning: str) -> bool:
     words = set(_WORD.findall(query.casefold()))
     telling = {word for word in words if len(word) > 2 or not word.isascii()} or words
-    return not telling or bool(telling & set(_WORD.findall(reasoning.casefold())))
+    said = set(_WORD.findall(reasoning.casefold()))
+    if not telling or telling & said:
+        return True
+    # Scripts without spaces: a word of the reasoning may stand inside a "word" of the query.
+    return any(not word.isascii() and word in query.casefold() for word in said)
 
 
 def _named(reasoning: str, task: Task) -> list[str]:
@@ -60,9 +64,13 @@ def _named(reasoning: str, task: Task) -> list[str]:
     text = reasoning.casefold()
     places = {}
     for channel in task.channels:
-        found = [text.find(phrase.casefold()) for phrase in (channel.name, channel.description)]
-        if max(found) >= 0:
-            places[channel.name] = min(place for place in found if place >= 0)
+        found = [
+            match.start()
+            for phrase in (channel.name, channel.description)
+            if (match := re.search(rf"\b{re.escape(phrase.casefold())}\b", text))
+        ]
+        if found:
+            places[channel.name] = min(found)
     return sorted(places, key=places.__getitem__)
 
 

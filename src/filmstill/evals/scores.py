@@ -18,6 +18,7 @@ from filmstill.evals.metrics import (
     within,
 )
 from filmstill.records import Routing
+from filmstill.router import Router
 from filmstill.task import Task
 from filmstill.weights import weights_array
 
@@ -65,7 +66,9 @@ class Scores:
         within_010: the same for 0.10.
         latency: milliseconds for one query at a time.
         format: how well a language model kept to the form; None for other routers.
-        tokens_in: mean tokens a prompt; 0 where no language model was asked.
+        timed: whether the latency says anything of the router; not so for a recording.
+        billed: whether the router is paid by the token.
+        tokens_in: mean tokens a prompt; 0 where the service did not say or none was asked.
         tokens_out: mean tokens a reply.
     """
 
@@ -84,26 +87,26 @@ class Scores:
     within_010: float
     latency: Latency
     format: Format | None
+    timed: bool
+    billed: bool
     tokens_in: float
     tokens_out: float
 
     def to_dict(self) -> dict[str, Any]:
         """All values, ready for JSON; NaN becomes null."""
-        return {key: _without_nan(value) for key, value in asdict(self).items()}
+        plain: dict[str, Any] = without_nan(asdict(self))
+        return plain
 
 
 def score(
-    name: str,
-    answers: Sequence[Answer],
-    references: Sequence[Routing],
-    latency: Latency,
-    task: Task,
+    router: Router, answers: Sequence[Answer], references: Sequence[Routing], latency: Latency
 ) -> tuple[Scores, IntArray]:
     """Compare answers with references, pair by pair.
 
     Returns:
         The figures, and the rubric score of every query, `(n,)`; 0 for one that was not asked.
     """
+    task = router.task
     rubric = np.full(len(references), INVALID_SCORE)
     rubric[[index for index, answer in enumerate(answers) if not answer.asked]] = 0
     places = [
@@ -120,7 +123,7 @@ def score(
     low, high = mean_interval(asked) if len(asked) else (float("nan"), float("nan"))
     replies = [answer.reply for answer in answers if answer.reply is not None]
     scores = Scores(
-        router=name,
+        router=router.name,
         queries=len(references),
         unasked=int((rubric == 0).sum()),
         valid=len(places) / max(1, len(asked)),
@@ -135,6 +138,8 @@ def score(
         within_010=float(within(predicted, reference, CLOSE).mean()) if places else float("nan"),
         latency=latency,
         format=_format(answers),
+        timed=router.timed,
+        billed=router.billed,
         tokens_in=float(np.mean([reply.tokens_in for reply in replies])) if replies else 0.0,
         tokens_out=float(np.mean([reply.tokens_out for reply in replies])) if replies else 0.0,
     )
@@ -164,7 +169,10 @@ def _format(answers: Sequence[Answer]) -> Format | None:
     )
 
 
-def _without_nan(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def without_nan(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """The same JSON value with null for every NaN, which JSON does not have."""
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item) for item in value]
     return None if isinstance(value, float) and np.isnan(value) else value

@@ -39,7 +39,7 @@ class BedrockModel(ChatModel):
             self._client: Any = boto3.client(
                 "bedrock-runtime",
                 # boto3 itself reads only AWS_DEFAULT_REGION and the profile.
-                region_name=os.environ.get("AWS_REGION"),
+                region_name=os.environ.get("AWS_REGION") or None,
                 config=config.Config(
                     # Adaptive: the client slows down by itself when the service throttles.
                     retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
@@ -48,6 +48,11 @@ class BedrockModel(ChatModel):
             )
         except self._errors.NoRegionError as error:
             raise ServiceError(f"{self.address}: no region; set AWS_REGION") from error
+        except (self._errors.BotoCoreError, ValueError) as error:
+            raise ServiceError(
+                f"{self.address}: {error}; look at AWS_REGION and AWS_PROFILE"
+            ) from error
+        self.place = str(self._client.meta.endpoint_url)
 
     def ask(self, system: str, user: str, max_tokens: int) -> Completion:
         """See `ChatModel.ask`."""
@@ -63,11 +68,14 @@ class BedrockModel(ChatModel):
             code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
             if code in _FATAL:
                 raise ServiceError(f"{self.address}: {_FATAL[code]} ({message})") from error
-            raise RoutingError(f"{self.address}: {code} ({message})") from error
+            refused = code == "ValidationException"  # this query: too long, say
+            raise RoutingError(
+                f"{self.address}: {code} ({message})", of_service=not refused
+            ) from error
         except (errors.NoCredentialsError, errors.PartialCredentialsError) as error:
             raise ServiceError(f"{self.address}: no credentials ({error})") from error
         except errors.ReadTimeoutError as error:
-            raise RoutingError(f"{self.address}: no answer in time") from error
+            raise RoutingError(f"{self.address}: no answer in time", of_service=True) from error
         except errors.BotoCoreError as error:
             raise ServiceError(f"{self.address}: {error}") from error
         # Reasoning models put other blocks before the text.

@@ -32,9 +32,11 @@ class ChatModel(ABC):
 
     Attributes:
         address: how it is named, such as "openai:gpt-4o-mini".
+        place: where the service is; the same model elsewhere may answer otherwise.
     """
 
     address: str
+    place: str = ""
 
     def complete(self, system: str, user: str, *, max_tokens: int = 300) -> Completion:
         """Ask once, at temperature 0; the service's library retries what may be retried.
@@ -89,3 +91,8 @@ def open_model(address: str) -> ChatModel:
     from filmstill.models.bedrock import BedrockModel
 
     return BedrockModel(model)
+
+
+def printable(text: str) -> str:
+    """A model's text without halves of surrogate pairs, which no file can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import threading
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from filmstill.errors import DataError
 from filmstill.files import make_folder, storage_errors
 from filmstill.models.chat import ChatModel, Completion
+
+_START = b'{"key": "'
 
 
 class Journal:
@@ -30,9 +33,6 @@ class Journal:
         with storage_errors("read", path):
             content = path.read_bytes() if path.exists() else b""
         whole, _, torn = content.rpartition(b"\n")
-        if torn:
-            with storage_errors("mend", path), path.open("r+b") as file:
-                file.truncate(len(content) - len(torn))
         for number, line in enumerate(whole.splitlines(), start=1):
             try:
                 record = json.loads(line)
@@ -40,8 +40,16 @@ class Journal:
                 self._answers[key] = Completion(**record)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise DataError(
-                    f"{path}:{number}: not a line of a journal; remove the file"
+                    f"{path}:{number}: not a line of a journal; remove the line, or the "
+                    f"file if it is none"
                 ) from error
+
+        if not torn:
+            return
+        if not torn.startswith(_START[: len(torn)]):
+            raise DataError(f"{path}: not a journal; name another folder or remove the file")
+        with storage_errors("mend", path), path.open("r+b") as file:
+            file.truncate(len(content) - len(torn))
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -70,12 +78,13 @@ class JournaledModel(ChatModel):
     def __init__(self, model: ChatModel, journal: Journal) -> None:
         """Take the model and the journal to look answers up in."""
         self.address = model.address
+        self.place = model.place
         self._model = model
         self._journal = journal
 
     def complete(self, system: str, user: str, *, max_tokens: int = 300) -> Completion:
         """The answer in the journal, with the time it took then, or else the model's."""
-        question = json.dumps([self.address, system, user, max_tokens])
+        question = json.dumps([self.address, _lasting(self.place), system, user, max_tokens])
         key = hashlib.sha256(question.encode()).hexdigest()
         known = self._journal.get(key)
         if known is not None:
@@ -87,3 +96,8 @@ class JournaledModel(ChatModel):
     def ask(self, system: str, user: str, max_tokens: int) -> Completion:
         """See `ChatModel.ask`."""
         return self.complete(system, user, max_tokens=max_tokens)
+
+
+def _lasting(place: str) -> str:
+    """A service's address without the port that a server on this machine happens to have."""
+    return re.sub(r"(//(?:127\.0\.0\.1|localhost|\[::1\])):\d+", r"\1", place)

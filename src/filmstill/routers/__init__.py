@@ -4,6 +4,7 @@ from pathlib import Path
 
 from filmstill.data.corpus import corpus_path, student_path
 from filmstill.data.reading import load_labelled
+from filmstill.errors import InputError
 from filmstill.models.chat import is_model, open_model
 from filmstill.router import Router
 from filmstill.routers.base import BaseRouter
@@ -30,24 +31,40 @@ def open_router(
     training: str | Path | None = None,
     threads: int = 1,
 ) -> Router:
-    """Open a router; see `filmstill.Router.load`."""
-    baseline = BASELINES.get(str(address))
+    """Open a router; see `filmstill.Router.load`.
+
+    A `Path` is always a student's folder, whatever it is called.
+    """
+    if isinstance(address, Path):
+        return _student(address, task, threads)
+    if address is None or address == SHIPPED:
+        own = student_path(task or Task.builtin())
+        return _student(own, task, threads, name=SHIPPED)
+    baseline = BASELINES.get(address)
     if baseline is not None:
         task = task or Task.builtin()
         examples = load_labelled(training or corpus_path(task), task).examples
         return baseline.fit(examples, task)
-    if str(address) == BaseRouter.name:
+    if address == BaseRouter.name:
         return BaseRouter(task or Task.builtin())
-    kind, _, rest = str(address).partition(":")
+    kind, colon, rest = address.partition(":")
     if kind == RECORDED and rest:
         return RecordedRouter.read(rest, task or Task.builtin())
-    if is_model(str(address)):
-        return ChatRouter(open_model(str(address)), task or Task.builtin())
-    # The baselines must not pay for loading onnxruntime.
+    if is_model(address):
+        return ChatRouter(open_model(address), task or Task.builtin())
+    if colon and not Path(address).exists():
+        raise InputError(
+            f"{address!r} is no router: give a student's folder, filmstill, mean, tfidf, base, "
+            f"recorded:FILE, openai:MODEL or bedrock:MODEL_ID_OR_ARN"
+        )
+    return _student(address, task, threads)
+
+
+def _student(
+    folder: str | Path, task: Task | None, threads: int, name: str | None = None
+) -> Router:
+    # The other routers must not pay for loading onnxruntime.
     from filmstill.student.artefact import open_artefact
     from filmstill.student.router import StudentRouter
 
-    if address is None or str(address) == SHIPPED:
-        own = student_path(task or Task.builtin())
-        return StudentRouter(open_artefact(own, task=task), threads=threads, name=SHIPPED)
-    return StudentRouter(open_artefact(address, task=task), threads=threads)
+    return StudentRouter(open_artefact(folder, task=task), threads=threads, name=name)

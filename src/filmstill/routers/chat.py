@@ -14,6 +14,8 @@ from filmstill.task import Task
 class ChatRouter(Router):
     """Routes with the task's teacher prompt."""
 
+    billed = True
+
     def __init__(self, model: ChatModel, task: Task) -> None:
         """Take the model to ask and the task to ask it about."""
         self.model = model

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from filmstill.data.reading import load_labelled
-from filmstill.errors import RoutingError
+from filmstill.errors import DataError, RoutingError
 from filmstill.query import clean_query, same_query
 from filmstill.records import Routing
 from filmstill.router import Router
@@ -14,6 +14,8 @@ from filmstill.task import Task
 
 class RecordedRouter(Router):
     """Answers from labelled examples; of several labels of a query, the first."""
+
+    timed = False  # looking up takes no time that the recorded system took
 
     def __init__(self, routings: dict[str, Routing], task: Task, name: str) -> None:
         """Take routings by `same_query`, and how to call the router in tables."""
@@ -26,10 +28,17 @@ class RecordedRouter(Router):
         """Read a file of labelled examples, in any format that Filmstill reads.
 
         Raises:
-            DataError: the file cannot be used.
+            DataError: the file or a line of it cannot be used.
         """
         routings: dict[str, Routing] = {}
-        for example in load_labelled(path, task).examples:
+        file = load_labelled(path, task)
+        if file.rejects:
+            first = file.rejects[0]
+            raise DataError(
+                f"{path}: {len(file.rejects)} lines hold no routing of this task, the first is "
+                f"line {first.line}: {first.reason}; mend or remove them"
+            )
+        for example in file.examples:
             if example.routing is not None:
                 routings.setdefault(same_query(example.query), example.routing)
         return cls(routings, task, Path(path).stem)

@@ -15,6 +15,7 @@ from typing import Any
 
 from filmstill.errors import RoutingError
 from filmstill.models import Completion
+from filmstill.models.chat import printable
 from filmstill.records import TOLERANCE, Reply, Routing
 from filmstill.task import Task
 from filmstill.weights import RAW_STEPS, snap, weights_mapping
@@ -31,7 +32,7 @@ def read_reply(answer: Completion, task: Task) -> Routing:
     Raises:
         RoutingError: there is no routing in it; the error holds the reply.
     """
-    text = answer.text
+    text = printable(answer.text)
     whole = _parsed(text.strip())
     reply = Reply(
         text,
@@ -52,7 +53,7 @@ def read_reply(answer: Completion, task: Task) -> Routing:
         reasoning = found.get("reasoning")
         return Routing(
             weights_mapping(_shares(weights), task),
-            reasoning=reasoning.strip() if isinstance(reasoning, str) else "",
+            reasoning=printable(reasoning.strip()) if isinstance(reasoning, str) else "",
             reply=reply,
         )
     names = ", ".join(task.channel_names)
@@ -104,9 +105,12 @@ def _number(value: Any) -> float | None:  # noqa: ANN401 - any JSON value
         if match is None:
             return None
         value = float(match[1]) / (100 if match[2] else 1)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401 - any JSON value

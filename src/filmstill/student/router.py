@@ -1,6 +1,7 @@
 """The student as a router."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -41,8 +42,8 @@ class StudentRouter(Router):
             pad_id=artefact.pad_id,
             threads=threads,
         )
-        read = Glossary.load(artefact.glossary).read if artefact.glossary else str
-        self._model = StudentModel(network, artefact.ngrams, artefact.share, read)
+        glossary = Glossary.load(artefact.glossary) if artefact.glossary else None
+        self._model = StudentModel(network, artefact.ngrams, artefact.share, glossary)
 
     def route_many(
         self, queries: Sequence[str], *, explain: bool = False, raw: bool = False
@@ -67,7 +68,9 @@ class StudentRouter(Router):
         )
         if not explain:
             return routing
-        words = word_effects(query, row, self._model.weights)
+        # Without a word a query may look like another language, which would be no effect of it.
+        weigh = partial(self._model.weights, language=self._model.language(query))
+        words = word_effects(query, row, weigh)
         return Routing(
             routing.weights,
             reasoning=reasoning_of(query, shown, words, self.task),

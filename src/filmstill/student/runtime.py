@@ -1,6 +1,6 @@
 """Runs a student: onnxruntime, tokenizers and numpy, nothing of the training stack."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import onnxruntime
 from tokenizers import Tokenizer
 
 from filmstill.errors import ArtefactError
+from filmstill.student.glossary import Glossary
 from filmstill.student.ngrams import NgramModel
 from filmstill.weights import FloatArray
 
@@ -88,7 +89,7 @@ class StudentModel:
         network: Network,
         ngrams: NgramModel,
         share: float,
-        read: Callable[[str], str] = str,
+        glossary: Glossary | None = None,
     ) -> None:
         """Put the parts together.
 
@@ -96,16 +97,26 @@ class StudentModel:
             network: the sentence encoder.
             ngrams: the linear model of n-grams.
             share: how much of the weights is the network's, 0 to 1; the rest is the other's.
-            read: what happens to a query before either sees it, such as a glossary's `read`.
+            glossary: what queries are read through before either sees them, or None.
         """
         self._network = network
         self._ngrams = ngrams
         self._share = share
-        self._read = read
+        self._glossary = glossary
 
-    def weights(self, queries: Sequence[str]) -> FloatArray:
-        """Raw weights `(n_queries, n_channels)`, each row summing to 1."""
-        texts = [self._read(query) for query in queries]
+    def language(self, query: str) -> str | None:
+        """The language a query is read in; None for a student without a glossary."""
+        return self._glossary.language(query) if self._glossary else None
+
+    def weights(self, queries: Sequence[str], language: str | None = None) -> FloatArray:
+        """Raw weights `(n_queries, n_channels)`, each row summing to 1.
+
+        Args:
+            queries: clean queries, or parts of one.
+            language: the language to read all of them in; found out for each where None.
+        """
+        glossary = self._glossary
+        texts = [glossary.read(query, language) for query in queries] if glossary else queries
         return mixed(self._network.weights(texts), self._ngrams.weights(texts), self._share)
 
 

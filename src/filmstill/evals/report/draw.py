@@ -29,6 +29,7 @@ def style() -> Iterator[None]:
     settings = {
         "svg.fonttype": "none",  # text stays text: it can be selected, searched and read out
         "svg.hashsalt": "filmstill",
+        "text.parse_math": False,  # a router's name may hold dollar signs
         "font.family": "sans-serif",
         "font.size": 10,
         "text.color": INK,

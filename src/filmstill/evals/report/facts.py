@@ -61,7 +61,9 @@ def rows_of(facts: ReportFacts) -> list[dict[str, Any]]:
                 **{key: value for key, value in scores.to_dict().items() if key != "router"},
                 "p50": scores.latency.p50,
                 "cost": cost,
-                "times_latency": scores.latency.mean / max(first.latency.mean, 1e-9),
+                "times_latency": scores.latency.mean / max(first.latency.mean, 1e-9)
+                if scores.timed and first.timed
+                else None,
                 "times_cost": cost / first_cost if cost is not None and first_cost else None,
                 "calibration_error": result.calibration_error,
                 "reasoning": asdict(result.reasoning) if result.reasoning else None,
@@ -91,6 +93,7 @@ def to_dict(facts: ReportFacts) -> dict[str, Any]:
             }
             for row, result in zip(rows_of(facts), evaluation.results, strict=True)
         ],
+        "training_labels": histogram(facts),
         "differences": [asdict(item) for item in evaluation.differences],
         "hardest": evaluation.hardest,
         "answers": [answer_of(facts, index) for index in range(len(evaluation.examples))],
@@ -175,3 +178,15 @@ def _judged(judgement: Judgement) -> dict[str, Any]:
         "unscored": judgement.unscored,
         "verdicts": [asdict(verdict) for verdict in judgement.verdicts],
     }
+
+
+def histogram(facts: ReportFacts) -> list[dict[str, Any]]:
+    """Per channel, how many training labels have each weight of the grid; empty without labels."""
+    if facts.labels is None:
+        return []
+    steps = facts.evaluation.task.steps
+    columns = np.rint(facts.labels * steps).astype(int).T  # (c, n)
+    return [
+        {"channel": name, "counts": np.bincount(column, minlength=steps + 1).tolist()}
+        for name, column in zip(facts.evaluation.task.channel_names, columns, strict=True)
+    ]

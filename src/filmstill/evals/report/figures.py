@@ -19,6 +19,7 @@ from filmstill.evals.report.draw import (
 from filmstill.weights import FloatArray
 
 _ROW = 0.42  # inches a router takes in a bar chart
+_LONGEST = 26  # letters of a router's name
 _SMALLEST = 1e-3  # the least that a logarithmic axis shows
 
 
@@ -57,10 +58,11 @@ def side_by_side(rows: Sequence[dict[str, Any]]) -> str:
     left.set_xlim(1, 5.6)
     left.set_xticks([1, 2, 3, 4, 5])
     left.set_title("rubric score, 1 to 5")
-    left.set_yticks(places, [row["router"] for row in rows])
+    left.set_yticks(places, [_short(row["router"]) for row in rows])
     for place, row in zip(places, rows, strict=True):
         left.text(row["rubric_high"] + 0.06, place, f"{row['rubric']:.2f}", va="center", fontsize=9)
-    _log_bars(middle, places, [row["p50"] for row in rows], colours, "latency p50, ms", "{:,.3g}")
+    times = [row["p50"] if row["timed"] else None for row in rows]
+    _log_bars(middle, places, times, colours, "latency p50, ms", "{:,.3g}")
     costs = [row["cost"] for row in rows]
     _log_bars(right, places, costs, colours, "USD a million queries", "{:,.3g}")
     for panel in (left, middle, right):
@@ -77,21 +79,21 @@ def _log_bars(
     title: str,
     shown: str,
 ) -> None:
-    known = [max(value, _SMALLEST) for value in values if value]
+    known = [max(value, _SMALLEST) for value in values if value is not None]
     start = 10 ** np.floor(np.log10(min(known, default=1))) / 2
     panel.set_xscale("log")
     panel.set_xlim(start, max(known, default=1) * 12)
     panel.set_title(title)
     for place, value, colour in zip(places, values, colours, strict=True):
-        if value:
-            panel.barh(place, max(value, _SMALLEST) - start, left=start, height=0.6, color=colour)
+        end = start if value is None else max(value, _SMALLEST)
+        panel.barh(place, end - start, left=start, height=0.6, color=colour)
         panel.text(
-            max(value, _SMALLEST) * 1.15 if value else start * 1.15,
+            end * 1.15,
             place,
-            shown.format(value) if value else "no price",
+            "not known" if value is None else shown.format(value),
             va="center",
             fontsize=9,
-            color=INK if value else MUTED,
+            color=MUTED if value is None else INK,
         )
 
 
@@ -101,6 +103,8 @@ def score_against_latency(rows: Sequence[dict[str, Any]]) -> str:
     panel = figure.subplots()
     panel.set_xscale("log")
     for index, row in enumerate(rows):
+        if not row["timed"]:
+            continue
         colour = SERIES[index % len(SERIES)]
         panel.errorbar(
             max(row["p50"], _SMALLEST),
@@ -116,13 +120,13 @@ def score_against_latency(rows: Sequence[dict[str, Any]]) -> str:
             capsize=3,
         )
         panel.annotate(
-            row["router"],
+            _short(row["router"]),
             (max(row["p50"], _SMALLEST), row["rubric"]),
             xytext=(9, 5),
             textcoords="offset points",
             fontsize=9,
         )
-    times = [max(row["p50"], _SMALLEST) for row in rows]
+    times = [max(row["p50"], _SMALLEST) for row in rows if row["timed"]] or [1.0]
     panel.set_xlim(min(times) / 3, max(times) * 12)
     panel.set_ylim(0.9, 5.1)
     panel.set_xlabel("latency p50, ms (logarithmic)")
@@ -143,7 +147,7 @@ def confusions(results: Sequence[Result], channels: Sequence[str]) -> str:
         table = results[index].confusion
         shares = 100 * table / np.maximum(table.sum(axis=1, keepdims=True), 1e-9)
         _heat(panel, shares, SERIES[index % len(SERIES)])
-        panel.set_title(results[index].scores.router, pad=8)
+        panel.set_title(_short(results[index].scores.router), pad=8)
         panel.set_xticks(range(len(channels)), channels, rotation=35, ha="right", fontsize=8)
         panel.set_yticks(range(len(channels)), channels, fontsize=8)
         if index % columns == 0:
@@ -204,7 +208,7 @@ def calibration(evaluation: Evaluation) -> str:
             [item.leading for item in result.bins],
             color=colour,
             linewidth=1.5,
-            label=result.scores.router,
+            label=_short(result.scores.router),
         )
         panel.scatter(
             [item.confidence for item in result.bins],
@@ -218,3 +222,10 @@ def calibration(evaluation: Evaluation) -> str:
     panel.set_ylabel("share with the right leading channel")
     panel.legend(frameon=False, loc="lower right")
     return to_svg(figure, "Confidence against how often it was right")
+
+
+def _short(name: str) -> str:
+    """A router's name that leaves room for the figure: its beginning and its end."""
+    return (
+        name if len(name) <= _LONGEST else f"{name[: _LONGEST // 2 - 1]}…{name[-_LONGEST // 2 :]}"
+    )

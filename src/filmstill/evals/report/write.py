@@ -15,6 +15,7 @@ from filmstill.evals.report.facts import (
     ReportFacts,
     answer_of,
     before_and_after,
+    histogram,
     rows_of,
     slice_tables,
     to_dict,
@@ -85,6 +86,7 @@ def render(facts: ReportFacts) -> str:
         rows=rows,
         figures=drawn,
         slices=slice_tables(facts),
+        histogram=histogram(facts),
         samples=before_and_after(facts),
         hardest=[answer_of(facts, index) for index in evaluation.hardest],
     )

@@ -98,6 +98,7 @@ def distill(
     make_folder(layout.training)
     with only_one(layout.training / "lock"):
         made = layout.making
+        shutil.rmtree(made.folder, ignore_errors=True)  # leftovers of a run with other settings
         make_folder(made.folder)
         if file.rejects:
             write_rejects(file, layout.folder / "rejects.jsonl")

@@ -7,6 +7,7 @@ import torch
 from tokenizers import Tokenizer
 
 from filmstill.config import DistillConfig
+from filmstill.errors import BaseModelError
 from filmstill.records import Example, Routing
 from filmstill.student.base import find_base
 from filmstill.student.train.batches import encode
@@ -24,7 +25,12 @@ def untrained(task: Task, config: DistillConfig) -> Callable[[Sequence[str]], Fl
     """
     base = find_base(config.base)
     net = build_net(base, len(task.channels), config.dropout, config.seed)
-    tokenizer = Tokenizer.from_file(str(base.folder / "tokenizer.json"))
+    try:
+        tokenizer = Tokenizer.from_file(str(base.folder / "tokenizer.json"))
+    except Exception as error:  # the library raises bare Exception
+        raise BaseModelError(
+            f"base model {base.folder}: tokenizer.json cannot be loaded ({error})"
+        ) from error
     tokenizer.no_padding()
     tokenizer.enable_truncation(config.max_tokens)
     pad_id = pad_id_of(base)
