@@ -31,7 +31,7 @@ ARROWS = {
     "models": set(),
     "routers": {"data", "models", "student"},
     "router": {"routers"},
-    "cli": {"data", "evals", "routers", "student"},
+    "cli": {"data", "evals", "models", "routers", "student"},
 }
 
 
