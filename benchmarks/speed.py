@@ -1,8 +1,6 @@
 """Latency, throughput, memory and size of a student: `make bench`.
 
-Every figure is taken in a process of its own that does nothing but route, on one thread. Without
---router, a student is first distilled from a small part of the shipped corpus: its scores are low,
-its speed is that of every student, since speed depends on the network's shape alone.
+Every figure is taken in a process of its own that does nothing but route, on one thread.
 """
 
 import argparse
@@ -11,9 +9,7 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -31,13 +27,13 @@ TARGETS = {
 }
 
 
-def measure(folder: str) -> dict[str, float]:
+def measure(address: str) -> dict[str, float]:
     """All figures of one student, in this process."""
     from filmstill import Router, Task, load_examples
     from filmstill.data.corpus import evaluation_path
 
     start = time.perf_counter()
-    router = Router.load(folder)
+    router = Router.load(address)
     router.route("warm up")
     cold_ms = (time.perf_counter() - start) * 1000
     task = Task.builtin()
@@ -61,7 +57,8 @@ def measure(folder: str) -> dict[str, float]:
         router.route_many(queries)
     rate = 5 * len(queries) / (time.perf_counter() - begin)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()) / 1e6
+    files = router.artefact.layout.folder.iterdir()
+    size = sum(path.stat().st_size for path in files if path.is_file()) / 1e6
     return {
         "load and first query (ms)": cold_ms,
         "route p50 (ms)": float(np.percentile(noisy, 50)),
@@ -97,20 +94,18 @@ def start_up() -> dict[str, float]:
 def main() -> None:
     """Measure, print a table, and exit with 1 where a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--router", help="student folder")
+    parser.add_argument("--router", default="filmstill", help="a student's address")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
         print(json.dumps(measure(options.router)))
         return
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = options.router or _student(Path(scratch) / "student")
-        # The tokenizers library would use every core for a batch.
-        os.environ["TOKENIZERS_PARALLELISM"] = "false"
-        command = [sys.executable, __file__, "--inside", "--router", str(folder)]
-        figures = start_up() | json.loads(
-            subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
-        )
+    # The tokenizers library would use every core for a batch.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    command = [sys.executable, __file__, "--inside", "--router", options.router]
+    figures = start_up() | json.loads(
+        subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+    )
     missed = 0
     for name, value in figures.items():
         sign, bound = TARGETS.get(name, ("", 0.0))
@@ -119,19 +114,6 @@ def main() -> None:
         target = f"target {sign} {bound:g}" + ("" if met else "  MISSED") if sign else ""
         print(f"{name:<28} {value:>9.2f}  {target}")
     sys.exit(1 if missed else 0)
-
-
-def _student(folder: Path) -> Path:
-    # In a process of its own: a child's peak memory starts from that of its parent.
-    from filmstill import Task
-    from filmstill.data.corpus import corpus_path
-
-    lines = corpus_path(Task.builtin()).read_text(encoding="utf-8").splitlines()[:200]
-    train = folder.parent / "train.jsonl"
-    train.write_text("\n".join(lines), encoding="utf-8")
-    words = ["distill", str(train), "--out", str(folder), "--epochs", "1"]
-    subprocess.run([sys.executable, "-m", "filmstill.cli.main", *words], check=True)
-    return folder
 
 
 if __name__ == "__main__":

@@ -20,6 +20,9 @@ def main() -> None:
     parser.add_argument("teacher", type=Path, help="folder with the two files")
     parser.add_argument("--out", type=Path, default=Path("runs/bench-teacher"))
     parser.add_argument("--seed", default="0")
+    parser.add_argument(
+        "--beside", type=Path, help="also learn from this file, such as the grown corpus"
+    )
     options = parser.parse_args()
     train, evaluation = options.teacher / TRAIN, options.teacher / EVALUATION
     for path in (train, evaluation):
@@ -28,7 +31,14 @@ def main() -> None:
                 f"{path} is not there: this benchmark needs the real teacher's labels. Skipped."
             )
     run("check", train, known=(0, 1))  # 1: a line was rejected
-    run("distill", train, "--out", options.out, "--force", "--seed", options.seed)
+    learned = train
+    settings: list[object] = ["--seed", options.seed]
+    if options.beside:
+        learned = options.out.with_name(f"{options.out.name}.jsonl")
+        learned.parent.mkdir(parents=True, exist_ok=True)
+        learned.write_bytes(options.beside.read_bytes() + train.read_bytes())
+        settings += ["--epochs", "5", "--dropout", "0.05"]
+    run("distill", learned, "--out", options.out, "--force", *settings)
     routers = ["--router", options.out, "--router", "mean", "--router", "tfidf"]
     against = ["evaluate", *routers, "--set", evaluation, "--train", train]
     run(*against)

@@ -136,6 +136,7 @@ def test_five_routers_one_command(
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     assert not re.search(r"#fe01[0-9a-f]{2}", page)  # every colour is the page's
+    assert "mathdefault" not in page
     assert "Before and after" in page
 
     before = len(remote.requests)

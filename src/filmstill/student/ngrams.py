@@ -87,16 +87,24 @@ def buckets(text: str) -> tuple[list[int], list[int]]:
     """
     words = _WORD.findall(unicodedata.normalize("NFKC", text).lower())
     pairs = [f"{first} {second}" for first, second in pairwise(words)]
-    pieces: set[str] = set()
-    for word in words:
+    pieces: set[bytes] = set()
+    for word in set(words):
         padded = f" {word} "
-        for length in CHARACTERS:
-            pieces.update(padded[at : at + length] for at in range(len(padded) - length + 1))
-    return (
-        _hashed({*words, *pairs}, _WORDS_SALT),
-        _hashed(pieces, _CHARACTERS_SALT),
-    )
+        # Slices of bytes are what the hash wants, but in ASCII alone are they slices of the text.
+        if padded.isascii():
+            data = padded.encode()
+            pieces.update(
+                [data[at : at + size] for size in CHARACTERS for at in range(len(data) - size + 1)]
+            )
+        else:
+            pieces.update(
+                padded[at : at + size].encode()
+                for size in CHARACTERS
+                for at in range(len(padded) - size + 1)
+            )
+    whole = {part.encode() for part in (*words, *pairs)}
+    return _hashed(whole, _WORDS_SALT), _hashed(pieces, _CHARACTERS_SALT)
 
 
-def _hashed(ngrams: set[str], salt: int) -> list[int]:
-    return sorted({crc32(ngram.encode(), salt) % BUCKETS for ngram in ngrams})
+def _hashed(ngrams: set[bytes], salt: int) -> list[int]:
+    return list({crc32(ngram, salt) % BUCKETS for ngram in ngrams})

@@ -61,10 +61,24 @@ def new_figure(width: float, height: float) -> Any:  # noqa: ANN401 - a matplotl
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def logarithmic(axis: Any) -> None:  # noqa: ANN401 - a matplotlib axis
+    """Plain numbers at the powers of ten of a logarithmic axis."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def to_svg(figure: Any, title: str) -> str:  # noqa: ANN401 - a matplotlib figure
     """The figure as an SVG element for a page, with `title` for those who cannot see it."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    figure.savefig(
+        buffer,
+        format="svg",
+        transparent=True,
+        bbox_inches="tight",
+        metadata={"Date": None, "Creator": None},
+    )
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg ") :]
     found = _SIZE.match(svg)

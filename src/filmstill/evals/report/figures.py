@@ -13,6 +13,7 @@ from filmstill.evals.report.draw import (
     MUTED,
     PAPER,
     SERIES,
+    logarithmic,
     new_figure,
     to_svg,
 )
@@ -83,6 +84,7 @@ def _log_bars(
     start = 10 ** np.floor(np.log10(min(known, default=1))) / 2
     panel.set_xscale("log")
     panel.set_xlim(start, max(known, default=1) * 12)
+    logarithmic(panel.xaxis)
     panel.set_title(title)
     for place, value, colour in zip(places, values, colours, strict=True):
         end = start if value is None else max(value, _SMALLEST)
@@ -128,6 +130,7 @@ def score_against_latency(rows: Sequence[dict[str, Any]]) -> str:
         )
     times = [max(row["p50"], _SMALLEST) for row in rows if row["timed"]] or [1.0]
     panel.set_xlim(min(times) / 3, max(times) * 12)
+    logarithmic(panel.xaxis)
     panel.set_ylim(0.9, 5.1)
     panel.set_xlabel("latency p50, ms (logarithmic)")
     panel.set_ylabel("rubric score")
