@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote
+
+import pytest
 
 Answer = Callable[[str, str], str]
 
@@ -123,6 +124,11 @@ def _error(path: str, status: int, message: str) -> dict[str, Any]:
     return {"__type": names.get(status, "ValidationException"), "message": message}
 
 
-def model_of(path: str) -> str:
-    """Model id of a Bedrock request's path."""
-    return unquote(path.split("/")[2])
+def point_at(running: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make OpenAI's and Bedrock's clients use a service, as users would, by the environment."""
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{running.url}/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", running.url)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")

@@ -23,7 +23,7 @@ from filmstill.evals.judges import (
     read_verdict,
 )
 from filmstill.models.openai import OpenAIModel
-from tests.services import Service, service
+from tests.services import Service, point_at, service
 
 NAMES = ("visual", "audio", "transcription", "metadata")
 
@@ -47,8 +47,7 @@ def strict(system: str, user: str) -> str:
 def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     monkeypatch.setattr("time.sleep", lambda _: None)
     with service(strict) as running:
-        monkeypatch.setenv("OPENAI_BASE_URL", f"{running.url}/v1")
-        monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+        point_at(running, monkeypatch)
         yield running
 
 
@@ -132,8 +131,7 @@ def test_a_judge_that_stalls_or_raves_is_unscored(
         return "As a large language model I think that all routers are equal."
 
     with service(answer) as running:
-        monkeypatch.setenv("OPENAI_BASE_URL", f"{running.url}/v1")
-        monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+        point_at(running, monkeypatch)
         judge = ChatJudge(OpenAIModel("judge", timeout_s=0.3, max_retries=0))
         cases = [Case("stall", REFERENCE, REFERENCE), Case("rave", REFERENCE, REFERENCE)]
         found = judge_all(judge, cases, task)

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from filmstill.cli.main import cli
 from filmstill.errors import MissingExtraError
-from tests.services import Service, service
+from tests.services import Service, point_at, service
 
 QUERIES = 12
 
@@ -31,12 +31,7 @@ def answer(system: str, user: str) -> str:
 def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     monkeypatch.setattr("time.sleep", lambda _: None)
     with service(answer) as running:
-        monkeypatch.setenv("OPENAI_BASE_URL", f"{running.url}/v1")
-        monkeypatch.setenv("OPENAI_API_KEY", "test-key")
-        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", running.url)
-        monkeypatch.setenv("AWS_REGION", "us-east-1")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        point_at(running, monkeypatch)
         yield running
 
 
@@ -209,8 +204,7 @@ def test_half_an_emoji_breaks_nothing(
         return json.dumps({**weights, "reasoning": "\ud83d a$_$b"})
 
     with service(half) as running:
-        monkeypatch.setenv("OPENAI_BASE_URL", f"{running.url}/v1")
-        monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+        point_at(running, monkeypatch)
         words = ["--router", "openai:a$_$b", "--report", str(tmp_path / "r")]
         assert run(small_set, training_file, *words).exit_code == 0
     assert "a$_$b" in (tmp_path / "r" / "report.html").read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ from filmstill.errors import (
 )
 from filmstill.evals.scores import is_valid
 from filmstill.routers.base import BaseRouter
-from tests.services import Service, service
+from tests.services import Service, point_at, service
 
 DEPLOYMENT = "arn:aws:bedrock:us-east-1:123456789012:custom-model-deployment/abcdefghijkl"
 KINDS = ("student", "mean", "tfidf", "recorded", "openai", "bedrock")
@@ -32,12 +32,7 @@ def answer(system: str, user: str) -> str:
 @pytest.fixture
 def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     with service(answer) as running:
-        monkeypatch.setenv("OPENAI_BASE_URL", f"{running.url}/v1")
-        monkeypatch.setenv("OPENAI_API_KEY", "test-key")
-        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", running.url)
-        monkeypatch.setenv("AWS_REGION", "us-east-1")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        point_at(running, monkeypatch)
         yield running
 
 
