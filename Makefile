@@ -6,10 +6,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SHIPPED := src/filmstill/tasks/video-search
 TEACHER ?= ../shared/teacher
 
-.PHONY: demo demo-llm test test-slow bench bench-distill bench-teacher leakage student docs format clean help
+.PHONY: demo demo-llm test test-slow bench bench-distill bench-labelling bench-teacher leakage student docs format clean help
 
 help: ## show what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
 demo: $(VENV)/.ready ## distil on the shipped corpus, compare, route a dozen queries
 	$(BIN)/python examples/demo.py
@@ -41,6 +41,9 @@ leakage: $(VENV)/.ready ## near-duplicates between the corpus and the evaluation
 
 bench-distill: $(VENV)/.ready ## how long 10,000 examples take to distil (some minutes)
 	$(BIN)/python benchmarks/distill.py
+
+bench-labelling: $(VENV)/.ready-dev ## labelling against a service that misbehaves, and under kill -9 (some minutes)
+	$(BIN)/python benchmarks/labelling.py
 
 bench-teacher: $(VENV)/.ready ## distil the real teacher's labels in TEACHER and evaluate
 	$(BIN)/python benchmarks/teacher.py $(TEACHER)

@@ -88,7 +88,7 @@ def service(answer: Answer, *, key: str = "test-key") -> Iterator[Service]:
 
 
 def _completion(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
-    system, user = (message["content"] for message in body["messages"])
+    system, *_, user = (message["content"] for message in body["messages"])
     text = answer(system, user)
     return {
         "id": "chatcmpl-1",
@@ -107,7 +107,7 @@ def _completion(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
 
 
 def _converse(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
-    text = answer(body["system"][0]["text"], body["messages"][0]["content"][0]["text"])
+    text = answer(body["system"][0]["text"], body["messages"][-1]["content"][0]["text"])
     return {
         "output": {"message": {"role": "assistant", "content": [{"text": text}]}},
         "stopReason": "end_turn",

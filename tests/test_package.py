@@ -31,7 +31,8 @@ ARROWS = {
     "models": set(),
     "routers": {"data", "models", "student"},
     "router": {"routers"},
-    "cli": {"data", "evals", "models", "routers", "student"},
+    "teachers": {"data", "evals", "models", "routers"},
+    "cli": {"data", "evals", "models", "routers", "student", "teachers"},
 }
 
 

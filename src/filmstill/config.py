@@ -42,16 +42,42 @@ class DistillConfig:
     threads: int = _setting(0, 0, 1024, "CPU threads; 0 takes all cores.")
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            if not item.metadata:
-                continue
-            value = getattr(self, item.name)
-            low, high = item.metadata["low"], item.metadata["high"]
-            if not low <= value <= high:
-                raise InputError(
-                    f"{item.name} is {value}; it must lie between {low:g} and {high:g}"
-                )
+        _check_ranges(self)
 
     def epochs_for(self, examples: int) -> int:
         """The number of epochs: as set, or by size so that large sets take minutes, not hours."""
         return self.epochs or min(12, max(4, -(-40_000 // max(1, examples))))
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareConfig:
+    """How a set is prepared; every value is checked against its range when made.
+
+    Raises:
+        InputError: a value is out of range.
+    """
+
+    count: int = _setting(10_000, 1, 10_000_000, "Queries to write.")
+    samples: int = _setting(
+        1, 1, 100, "Labels to ask for per query; several are averaged and show the teacher's noise."
+    )
+    workers: int = _setting(16, 1, 1024, "Calls at the same time.")
+    requests_per_minute: float = _setting(
+        0.0, 0, 1e9, "The most calls a minute; 0 leaves it to the service to throttle."
+    )
+    tokens_per_minute: float = _setting(0.0, 0, 1e12, "The most tokens a minute; 0 for no limit.")
+    timeout: float = _setting(60.0, 0.1, 3600, "Seconds to wait for one answer.")
+    seed: int = _setting(0, 0, 2**31 - 1, "Same seed and plan, same kinds of queries.")
+
+    def __post_init__(self) -> None:
+        _check_ranges(self)
+
+
+def _check_ranges(config: DistillConfig | PrepareConfig) -> None:
+    for item in fields(config):
+        if not item.metadata:
+            continue
+        value = getattr(config, item.name)
+        low, high = item.metadata["low"], item.metadata["high"]
+        if not low <= value <= high:
+            raise InputError(f"{item.name} is {value}; it must lie between {low:g} and {high:g}")

@@ -8,6 +8,7 @@
     ├── ArtefactError         a student folder is missing, incomplete, damaged or for another task
     ├── RoutingError          a router has no valid routing for a query
     ├── ServiceError          a model's service refuses all work: key, model, address
+    ├── BudgetError           the next call could cost more than may be spent
     ├── BaseModelError        the base encoder cannot be found or is not the one expected
     ├── TrainingError         the training itself failed or was stopped
     ├── MissingExtraError     an optional dependency is not installed
@@ -55,19 +56,39 @@ class RoutingError(FilmstillError):
     Attributes:
         reply: what the model answered, where it did.
         of_service: the service failed, not the router's answer to this query.
+        retry_after: seconds that the service asked to wait before the next try, or None.
     """
 
     def __init__(
-        self, message: str, reply: "Reply | None" = None, *, of_service: bool = False
+        self,
+        message: str,
+        reply: "Reply | None" = None,
+        *,
+        of_service: bool = False,
+        retry_after: float | None = None,
     ) -> None:
         """Take the message, and what else is known."""
         super().__init__(message)
         self.reply = reply
         self.of_service = of_service
+        self.retry_after = retry_after
 
 
 class ServiceError(FilmstillError):
-    """A model's service refuses all work: wrong key, unknown model, nothing at the address."""
+    """A model's service refuses all work: wrong key, unknown model, nothing at the address.
+
+    Attributes:
+        unreachable: nothing answers at the address, which may pass where something did before.
+    """
+
+    def __init__(self, message: str, *, unreachable: bool = False) -> None:
+        """Take the message, and whether nothing answered."""
+        super().__init__(message)
+        self.unreachable = unreachable
+
+
+class BudgetError(FilmstillError):
+    """The next call could cost more than may be spent."""
 
 
 class BaseModelError(FilmstillError):

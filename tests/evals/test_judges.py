@@ -132,7 +132,7 @@ def test_a_judge_that_stalls_or_raves_is_unscored(
 
     with service(answer) as running:
         point_at(running, monkeypatch)
-        judge = ChatJudge(OpenAIModel("judge", timeout_s=0.3, max_retries=0))
+        judge = ChatJudge(OpenAIModel("judge", timeout_s=0.3, retry=False))
         cases = [Case("stall", REFERENCE, REFERENCE), Case("rave", REFERENCE, REFERENCE)]
         found = judge_all(judge, cases, task)
         release.set()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Sentence encoder to start from: a folder, a Hugging Face id, or the default.",
 )
-@settings_options
+@settings_options(DistillConfig)
 @click.option(
     "--resume", is_flag=True, help="Go on after the last finished epoch of a stopped run."
 )

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from filmstill.data.reading import ExampleFile
-    from filmstill.evals.cost import Prices
     from filmstill.evals.evaluate import Evaluation, Result
     from filmstill.evals.judges import Judge, Judgement
+    from filmstill.models.prices import Prices
     from filmstill.records import Example
     from filmstill.router import Router
     from filmstill.task import Task
@@ -24,7 +24,7 @@ ADDRESSES = (
     "A student's folder; filmstill (the shipped student); mean, tfidf or base (the encoder before "
     "distillation); recorded:FILE; openai:MODEL; bedrock:MODEL_ID_OR_ARN."
 )
-JOURNAL = "journal.jsonl"
+JOURNAL = "journal.sqlite"
 RESERVED = "reference"  # stands among the routers in answers.csv
 
 
@@ -110,10 +110,10 @@ def evaluate(
     from filmstill.data.corpus import evaluation_path
     from filmstill.data.reading import load_examples, load_labelled
     from filmstill.errors import DataError, require
-    from filmstill.evals.cost import load_prices
     from filmstill.evals.judges import open_judge
     from filmstill.files import make_folder
     from filmstill.models.journal import Journal, JournaledModel
+    from filmstill.models.prices import load_prices
     from filmstill.query import same_query
     from filmstill.router import Router
     from filmstill.routers.chat import ChatRouter

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from filmstill.cli.screen import out
-from filmstill.evals.cost import Prices, cost_per_million
+from filmstill.evals.cost import cost_per_million
+from filmstill.models.prices import Prices
 
 if TYPE_CHECKING:
     from filmstill.evals.evaluate import Evaluation

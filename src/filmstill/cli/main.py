@@ -19,6 +19,7 @@ _VERBS = {
     "evaluate": "Score routers against reference labels.",
     "grow": "Grow labelled examples in other words.",
     "judge": "Measure how far a judge can be trusted.",
+    "prepare": "Write queries and have a teacher label them.",
     "route": "Give queries their channel weights.",
 }
 

@@ -1,13 +1,12 @@
 """Options that several verbs share, and how settings become options."""
 
 from collections.abc import Callable
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
 import click
 
-from filmstill.config import DistillConfig
 from filmstill.task import BUILTIN, Task
 
 PATH = click.Path(path_type=Path)
@@ -28,27 +27,33 @@ def read_task(task_file: Path | None) -> Task | None:
     return None if task_file is None else Task.load(task_file)
 
 
-def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add an option for every setting of `DistillConfig`, with its default and range."""
-    for item in reversed(fields(DistillConfig)):
-        if not item.metadata:
-            continue
-        low, high = item.metadata["low"], item.metadata["high"]
-        if item.default is MISSING:
-            raise TypeError(f"setting {item.name} has no default")
-        flag = item.name.replace("_", "-")
-        kind: click.ParamType[Any] | None = click.FloatRange(low, high)
-        if isinstance(item.default, bool):
-            flag, kind = f"{flag}/--no-{flag}", None
-        elif isinstance(item.default, int):
-            kind = click.IntRange(low, high)
-        option = click.option(
-            f"--{flag}",
-            item.name,
-            type=kind,
-            default=item.default,
-            show_default=True,
-            help=item.metadata["help"],
-        )
-        command = option(command)
-    return command
+def settings_options(config: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add an option for every setting of a configuration, with its default and range."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for item in reversed(fields(config)):
+            if item.metadata:
+                command = _setting_option(item)(command)
+        return command
+
+    return decorate
+
+
+def _setting_option(item: "Field[Any]") -> Callable[..., Any]:
+    low, high = item.metadata["low"], item.metadata["high"]
+    if item.default is MISSING:
+        raise TypeError(f"setting {item.name} has no default")
+    flag = item.name.replace("_", "-")
+    kind: click.ParamType[Any] | None = click.FloatRange(low, high)
+    if isinstance(item.default, bool):
+        flag, kind = f"{flag}/--no-{flag}", None
+    elif isinstance(item.default, int):
+        kind = click.IntRange(low, high)
+    return click.option(
+        f"--{flag}",
+        item.name,
+        type=kind,
+        default=item.default,
+        show_default=True,
+        help=item.metadata["help"],
+    )

@@ -47,8 +47,8 @@ def columns(counts: list[int]) -> str:
 @contextmanager
 def progress_bar(description: str, total: int, *, extra: str = "") -> Iterator["Bar"]:
     """A progress bar on stderr that goes away when done; nothing where stderr is not a terminal."""
-    with _progress() as progress:
-        yield Bar(progress, progress.add_task(description, total=total, extra=extra))
+    with progress() as bars:
+        yield Bar(bars, bars.add_task(description, total=total, extra=extra))
 
 
 @contextmanager
@@ -58,13 +58,12 @@ def progress_bars(names: list[str], total: int) -> Iterator[dict[str, "Bar"]]:
     They are drawn by those who step them, not by a thread beside them, which would slow down
     what is being timed.
     """
-    with _progress(auto_refresh=False) as progress:
-        yield {
-            name: Bar(progress, progress.add_task(name, total=total, extra="")) for name in names
-        }
+    with progress(auto_refresh=False) as bars:
+        yield {name: Bar(bars, bars.add_task(name, total=total, extra="")) for name in names}
 
 
-def _progress(*, auto_refresh: bool = True) -> Progress:
+def progress(*, auto_refresh: bool = True) -> Progress:
+    """Bars on stderr that go away when done; nothing where stderr is not a terminal."""
     bar_columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -10,6 +10,7 @@ _ADVICE = {
     "corpus.jsonl": "name a file of labelled examples (--train FILE)",
     "evaluation.jsonl": "name a file of labelled queries (--set FILE)",
     "growth.toml": "name a file of words to exchange (--words FILE)",
+    "plan.toml": "name a file with the kinds of queries (--plan FILE)",
     "student": "name a student's folder (--router DIR), which `filmstill distill` makes",
 }
 
@@ -39,6 +40,14 @@ def growth_path(task: Task) -> Path:
         InputError: the task has none, as is so for every task a user writes.
     """
     return _shipped(task, "growth.toml")
+
+
+def plan_path(task: Task) -> Path | None:
+    """File of a task's own tables of a plan for queries to write; None where it has none."""
+    try:
+        return _shipped(task, "plan.toml")
+    except InputError:
+        return None
 
 
 def student_path(task: Task) -> Path:

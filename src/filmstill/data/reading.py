@@ -1,15 +1,15 @@
 """Reading files of examples: every line becomes an example or a reject with its reason."""
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from filmstill.data.formats import parse_record, to_line
 from filmstill.errors import DataError, QueryError
-from filmstill.files import replacing, sha256_of, storage_errors, write_text
-from filmstill.query import clean_query
+from filmstill.files import is_there, replacing, sha256_of, storage_errors, write_text
+from filmstill.query import clean_query, same_query
 from filmstill.records import Example
 from filmstill.task import Task
 
@@ -72,13 +72,36 @@ def load_examples(path: str | Path, task: Task, *, labels: str = "optional") -> 
     path = Path(path)
     examples: list[Example] = []
     rejects: list[Reject] = []
+    for item in iter_examples(path, task, labels=labels):
+        if isinstance(item, Reject):
+            rejects.append(item)
+        else:
+            examples.append(item)
+    if not examples and not rejects:
+        raise DataError(f"{path}: the file is empty")
+    return ExampleFile(path, sha256_of(path), tuple(examples), tuple(rejects))
+
+
+def iter_examples(
+    path: Path, task: Task, *, labels: str = "optional"
+) -> Iterator[Example | Reject]:
+    """Read a file of examples line by line, however long it is; see `load_examples`.
+
+    Tags that a record does not hold itself come from the file of tags beside it, if there is one
+    (`tags_path`).
+
+    Raises:
+        StorageError: the file cannot be read.
+        DataError: it is in UTF-16 or one JSON array.
+    """
+    tags = _tags_beside(path)
     jsonl: bool | None = None
     for number, raw in _lines(path):
         try:
             text = raw.decode("utf-8")
         except UnicodeDecodeError as error:
             reason = f"byte {error.start + 1} of the line is not UTF-8: convert the file to UTF-8"
-            rejects.append(Reject(number, reason, raw.decode("latin-1")[:MAX_RAW_CHARS]))
+            yield Reject(number, reason, raw.decode("latin-1")[:MAX_RAW_CHARS])
             continue
         if jsonl is None:
             jsonl = text.startswith("{")
@@ -93,12 +116,10 @@ def load_examples(path: str | Path, task: Task, *, labels: str = "optional") -> 
                     "there is no label (assistant turn or reference), and one is needed"
                 )
         except (ValueError, QueryError) as error:
-            rejects.append(Reject(number, str(error), text[:MAX_RAW_CHARS]))
+            yield Reject(number, str(error), text[:MAX_RAW_CHARS])
         else:
-            examples.append(example)
-    if not examples and not rejects:
-        raise DataError(f"{path}: the file is empty")
-    return ExampleFile(path, sha256_of(path), tuple(examples), tuple(rejects))
+            more = tags.get(same_query(example.query)) if tags else None
+            yield replace(example, tags={**more, **example.tags}) if more else example
 
 
 def load_labelled(path: str | Path, task: Task) -> ExampleFile:
@@ -117,6 +138,11 @@ def load_labelled(path: str | Path, task: Task) -> ExampleFile:
     return file
 
 
+def tags_path(path: Path) -> Path:
+    """Where the tags of a file's examples are, for a file whose records may hold nothing else."""
+    return path.with_name(path.name + ".tags.jsonl")
+
+
 def write_rejects(file: ExampleFile, path: Path) -> None:
     """Write the rejects of a file as JSONL: file, line, reason and the raw line."""
     rows = (
@@ -126,7 +152,7 @@ def write_rejects(file: ExampleFile, path: Path) -> None:
     write_text(path, "".join(to_line(row) + "\n" for row in rows))
 
 
-def write_records(path: str | Path, records: Sequence[dict[str, Any]]) -> None:
+def write_records(path: str | Path, records: Iterable[dict[str, Any]]) -> None:
     """Write records as JSONL, atomically.
 
     Raises:
@@ -137,6 +163,24 @@ def write_records(path: str | Path, records: Sequence[dict[str, Any]]) -> None:
         temporary.open("w", encoding="utf-8", newline="\n") as file,
     ):
         file.writelines(to_line(record) + "\n" for record in records)
+
+
+def _tags_beside(path: Path) -> dict[str, dict[str, str]]:
+    """Tags by `same_query` from the file beside; none where there is no such file."""
+    beside = tags_path(path)
+    if not is_there(beside):
+        return {}
+    tags = {}
+    for number, raw in _lines(beside):
+        try:
+            record = json.loads(raw)
+            query = record.pop("query")
+            tags[same_query(query)] = {str(key): str(value) for key, value in record.items()}
+        except (ValueError, KeyError, AttributeError) as error:
+            raise DataError(
+                f"{beside}:{number}: not a line of tags; mend or remove the file"
+            ) from error
+    return tags
 
 
 def _json(text: str) -> object:

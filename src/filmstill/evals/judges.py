@@ -20,7 +20,7 @@ from filmstill.evals.bootstrap import mean_interval
 from filmstill.evals.latency import GIVE_UP_AFTER
 from filmstill.evals.metrics import rubric_scores
 from filmstill.evals.scores import INVALID_SCORE, is_valid
-from filmstill.models import ChatModel, open_model
+from filmstill.models import ChatModel, Prompt, open_model
 from filmstill.models.chat import is_model, printable
 from filmstill.records import Routing
 from filmstill.task import Task
@@ -164,7 +164,7 @@ class ChatJudge(Judge):
                 f"Prediction: {case.predicted.to_label()}",
             )
         )
-        answer = self._model.complete(PROMPT, question, max_tokens=_MAX_TOKENS)
+        answer = self._model.complete(Prompt(PROMPT, (question,), max_tokens=_MAX_TOKENS))
         return read_verdict(answer.text)
 
 

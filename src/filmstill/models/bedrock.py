@@ -1,13 +1,22 @@
 """Models on Amazon Bedrock, asked through Converse."""
 
+import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from filmstill.errors import RoutingError, ServiceError, require
-from filmstill.models.chat import BEDROCK, ChatModel, Completion
+from filmstill.models.chat import (
+    BEDROCK,
+    CONNECTIONS,
+    TIMEOUT_S,
+    ChatModel,
+    Completion,
+    Prompt,
+)
 
-TIMEOUT_S = 60.0
 ATTEMPTS = 5
+_TOOL = "answer"
 _FATAL = {
     "AccessDeniedException": "access is denied; the identity needs bedrock:InvokeModel",
     "ExpiredTokenException": "the credentials have expired; sign in again",
@@ -19,12 +28,15 @@ _FATAL = {
 class BedrockModel(ChatModel):
     """A foundation model, an inference profile or a deployment."""
 
-    def __init__(self, model: str, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, model: str, *, timeout_s: float = TIMEOUT_S, connections: int = CONNECTIONS
+    ) -> None:
         """Make a client; nothing is sent yet.
 
         Args:
             model: a model id, an inference profile's id or ARN, or a deployment's ARN.
             timeout_s: seconds to wait for one answer.
+            connections: calls at the same time.
 
         Raises:
             MissingExtraError: boto3 is not installed.
@@ -44,6 +56,7 @@ class BedrockModel(ChatModel):
                     # Adaptive: the client slows down by itself when the service throttles.
                     retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
                     read_timeout=timeout_s,
+                    max_pool_connections=connections,
                 ),
             )
         except self._errors.NoRegionError as error:
@@ -54,16 +67,11 @@ class BedrockModel(ChatModel):
             ) from error
         self.place = str(self._client.meta.endpoint_url)
 
-    def ask(self, system: str, user: str, max_tokens: int) -> Completion:
+    def ask(self, prompt: Prompt) -> Completion:
         """See `ChatModel.ask`."""
         errors = self._errors
         try:
-            answer = self._client.converse(
-                modelId=self._model,
-                system=[{"text": system}],
-                messages=[{"role": "user", "content": [{"text": user}]}],
-                inferenceConfig={"temperature": 0, "maxTokens": max_tokens},
-            )
+            answer = self._client.converse(modelId=self._model, **converse_body(prompt))
         except errors.ClientError as error:
             code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
             if code in _FATAL:
@@ -78,11 +86,42 @@ class BedrockModel(ChatModel):
             raise RoutingError(f"{self.address}: no answer in time", of_service=True) from error
         except errors.BotoCoreError as error:
             raise ServiceError(f"{self.address}: {error}") from error
-        # Reasoning models put other blocks before the text.
-        blocks = answer.get("output", {}).get("message", {}).get("content", [])
-        usage = answer.get("usage", {})
-        return Completion(
-            "".join(block.get("text", "") for block in blocks),
-            usage.get("inputTokens", 0),
-            usage.get("outputTokens", 0),
-        )
+        return converse_answer(answer)
+
+
+def converse_body(prompt: Prompt) -> dict[str, Any]:
+    """The body of a Converse call; a schema is requested by a tool that the model must call.
+
+    `outputConfig` would be shorter, but the Nova models are not among those that know it.
+    """
+    body: dict[str, Any] = {
+        "system": [{"text": prompt.system}],
+        "messages": [
+            {"role": ("user", "assistant")[number % 2], "content": [{"text": text}]}
+            for number, text in enumerate(prompt.turns)
+        ],
+        "inferenceConfig": {"temperature": prompt.temperature, "maxTokens": prompt.max_tokens},
+    }
+    if prompt.schema is not None:
+        tool = {"name": _TOOL, "inputSchema": {"json": dict(prompt.schema)}}
+        tool["description"] = "Takes the answer."
+        body["toolConfig"] = {
+            "tools": [{"toolSpec": tool}],
+            "toolChoice": {"tool": {"name": _TOOL}},
+        }
+    return body
+
+
+def converse_answer(answer: Mapping[str, Any]) -> Completion:
+    """The text of a Converse response; what a tool was called with, as JSON, where one was."""
+    # Reasoning models put other blocks before the text.
+    blocks = answer.get("output", {}).get("message", {}).get("content", [])
+    called = [block["toolUse"]["input"] for block in blocks if "toolUse" in block]
+    usage = answer.get("usage", {})
+    return Completion(
+        json.dumps(called[0], ensure_ascii=False)
+        if called
+        else "".join(block.get("text", "") for block in blocks),
+        usage.get("inputTokens", 0),
+        usage.get("outputTokens", 0),
+    )

@@ -3,99 +3,163 @@
 import hashlib
 import json
 import re
+import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from filmstill.errors import DataError
-from filmstill.files import make_folder, storage_errors
-from filmstill.models.chat import ChatModel, Completion
+from filmstill.errors import DataError, RoutingError, StorageError
+from filmstill.files import make_folder
+from filmstill.models.chat import ChatModel, Completion, Prompt, Wrapper, printable
 
-_START = b'{"key": "'
+_MARK = 0x46537431  # "FSt1", which tells a journal from other SQLite files
+_TABLE = """\
+CREATE TABLE IF NOT EXISTS answers (
+    key TEXT PRIMARY KEY, model TEXT NOT NULL, text TEXT NOT NULL, tokens_in INTEGER NOT NULL,
+    tokens_out INTEGER NOT NULL, milliseconds REAL NOT NULL, refusal TEXT NOT NULL
+) WITHOUT ROWID"""
 
 
 class Journal:
-    """An append-only file of answers, one JSON record a line, written out answer by answer.
+    """Answers in an SQLite file; rows are only ever added, and each is on the disk when `put` ends.
 
-    A line that was cut short by a crash, which only the last can be, is dropped.
+    So neither a killed process nor a power cut loses an answer that was put, and memory does not
+    grow with their number. Safe to use from several threads; one process at a time.
     """
 
     def __init__(self, path: Path) -> None:
-        """Read what the file holds; it is made with the first answer.
+        """Open the file, or make it.
 
         Raises:
             DataError: the file is not a journal.
-            StorageError: the file cannot be read.
+            StorageError: it cannot be read or written.
         """
         self.path = path
         self._lock = threading.Lock()
-        self._answers: dict[str, Completion] = {}
-        with storage_errors("read", path):
-            content = path.read_bytes() if path.exists() else b""
-        whole, _, torn = content.rpartition(b"\n")
-        for number, line in enumerate(whole.splitlines(), start=1):
-            try:
-                record = json.loads(line)
-                key = record.pop("key")
-                self._answers[key] = Completion(**record)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise DataError(
-                    f"{path}:{number}: not a line of a journal; remove the line, or the "
-                    f"file if it is none"
-                ) from error
-
-        if not torn:
-            return
-        if not torn.startswith(_START[: len(torn)]):
-            raise DataError(f"{path}: not a journal; name another folder or remove the file")
-        with storage_errors("mend", path), path.open("r+b") as file:
-            file.truncate(len(content) - len(torn))
+        make_folder(path.parent)
+        with self._errors():
+            # Without an isolation level every statement is a transaction of its own.
+            self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            (mark,) = self._database.execute("PRAGMA application_id").fetchone()
+            (tables,) = self._database.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+            if tables and mark != _MARK:
+                raise DataError(f"{path}: not a journal; name another folder or remove the file")
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=FULL")
+            self._database.execute(f"PRAGMA application_id={_MARK}")
+            self._database.execute(_TABLE)
 
     def __len__(self) -> int:
-        return len(self._answers)
+        with self._errors():
+            (count,) = self._database.execute("SELECT COUNT(*) FROM answers").fetchone()
+        return int(count)
 
     def get(self, key: str) -> Completion | None:
-        """The answer under a key, or None."""
-        return self._answers.get(key)
+        """The answer under a key, or None.
 
-    def put(self, key: str, answer: Completion) -> None:
-        """Keep an answer; safe to call from several threads.
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        with self._lock, self._errors():
+            row = self._database.execute(
+                "SELECT text, tokens_in, tokens_out, milliseconds, refusal FROM answers "
+                "WHERE key = ?",
+                (key,),
+            ).fetchone()
+        return None if row is None else Completion(json.loads(row[0]), *row[1:])
+
+    def put(self, key: str, model: str, answer: Completion) -> None:
+        """Keep a model's answer; the first one under a key stays.
 
         Raises:
             StorageError: it cannot be written.
         """
-        line = json.dumps({"key": key, **asdict(answer)}, ensure_ascii=False) + "\n"
-        with self._lock, storage_errors("write", self.path):
-            make_folder(self.path.parent)
-            with self.path.open("ab") as file:
-                file.write(line.encode("utf-8", "backslashreplace"))
-            self._answers[key] = answer
+        # As JSON, since a model's text may hold half a surrogate pair.
+        row = {"key": key, "model": model, **asdict(answer), "text": json.dumps(answer.text)}
+        with self._lock, self._errors():
+            self._database.execute(
+                "INSERT OR IGNORE INTO answers "
+                "VALUES (:key, :model, :text, :tokens_in, :tokens_out, :milliseconds, :refusal)",
+                row,
+            )
+
+    def tokens(self, model: str) -> tuple[int, int]:
+        """Tokens of all prompts and answers of a model.
+
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        with self._lock, self._errors():
+            row = self._database.execute(
+                "SELECT SUM(tokens_in), SUM(tokens_out) FROM answers WHERE model = ?", (model,)
+            ).fetchone()
+        return row[0] or 0, row[1] or 0
+
+    def close(self) -> None:
+        """Close the file; the journal cannot be used any more."""
+        self._database.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise StorageError(
+                f"cannot use {self.path}: {error}; free some space, or choose another place"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise DataError(
+                f"{self.path}: not a journal, or damaged ({error}); name another folder or "
+                f"remove the file"
+            ) from error
 
 
-class JournaledModel(ChatModel):
+class JournaledModel(Wrapper):
     """A model that is asked only what the journal does not know."""
 
     def __init__(self, model: ChatModel, journal: Journal) -> None:
         """Take the model and the journal to look answers up in."""
-        self.address = model.address
-        self.place = model.place
-        self._model = model
-        self._journal = journal
+        super().__init__(model)
+        self.journal = journal
 
-    def complete(self, system: str, user: str, *, max_tokens: int = 300) -> Completion:
-        """The answer in the journal, with the time it took then, or else the model's."""
-        question = json.dumps([self.address, _lasting(self.place), system, user, max_tokens])
-        key = hashlib.sha256(question.encode()).hexdigest()
-        known = self._journal.get(key)
-        if known is not None:
-            return known
-        answer = self._model.complete(system, user, max_tokens=max_tokens)
-        self._journal.put(key, answer)
-        return answer
+    def complete(self, prompt: Prompt) -> Completion:
+        """The answer in the journal, with the time it took then, or else the model's.
 
-    def ask(self, system: str, user: str, max_tokens: int) -> Completion:
+        That a service refuses a prompt is remembered too; that it failed is not.
+
+        Raises:
+            RoutingError, ServiceError: see `ChatModel.ask`.
+            StorageError, DataError: the journal cannot be used.
+        """
+        key = self.key(prompt)
+        known = self.journal.get(key)
+        if known is None:
+            try:
+                known = self.model.complete(prompt)
+            except RoutingError as error:
+                if not error.of_service:
+                    known = Completion("", refusal=printable(str(error)))
+                    self.journal.put(key, self.address, known)
+                raise
+            self.journal.put(key, self.address, known)
+        if known.refusal:
+            raise RoutingError(known.refusal)
+        return known
+
+    def ask(self, prompt: Prompt) -> Completion:
         """See `ChatModel.ask`."""
-        return self.complete(system, user, max_tokens=max_tokens)
+        return self.complete(prompt)
+
+    def knows(self, prompt: Prompt) -> bool:
+        """Whether the answer is in the journal."""
+        return self.journal.get(self.key(prompt)) is not None
+
+    def key(self, prompt: Prompt) -> str:
+        """What the answer is kept under: the same for the same prompt, model and place only."""
+        question = json.dumps([self.address, _lasting(self.place), asdict(prompt)], sort_keys=True)
+        return hashlib.sha256(question.encode()).hexdigest()
 
 
 def _lasting(place: str) -> str:

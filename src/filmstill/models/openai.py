@@ -1,11 +1,13 @@
 """Models behind any server that speaks OpenAI's chat completions."""
 
+import math
+import time
+from email.utils import mktime_tz, parsedate_tz
 from typing import Any
 
 from filmstill.errors import RoutingError, ServiceError, require
-from filmstill.models.chat import OPENAI, ChatModel, Completion
+from filmstill.models.chat import OPENAI, TIMEOUT_S, ChatModel, Completion, Prompt
 
-TIMEOUT_S = 60.0
 RETRIES = 4
 _THOUGHTS = 4000  # tokens a reasoning model may spend before it answers
 
@@ -13,16 +15,14 @@ _THOUGHTS = 4000  # tokens a reasoning model may spend before it answers
 class OpenAIModel(ChatModel):
     """One model of an OpenAI-compatible server."""
 
-    def __init__(
-        self, model: str, *, timeout_s: float = TIMEOUT_S, max_retries: int = RETRIES
-    ) -> None:
+    def __init__(self, model: str, *, timeout_s: float = TIMEOUT_S, retry: bool = True) -> None:
         """Make a client; nothing is sent yet.
 
         Args:
             model: the model's name on the server.
             timeout_s: seconds to wait for one answer.
-            max_retries: tries after the first for what may pass: timeouts, throttling, 5xx. The
-                waits between them grow, and follow the server's Retry-After.
+            retry: try again what may pass (timeouts, throttling, 5xx), `RETRIES` times, with waits
+                that grow and follow the server's Retry-After.
 
         Raises:
             MissingExtraError: the package openai is not installed.
@@ -31,9 +31,12 @@ class OpenAIModel(ChatModel):
         self.address = f"{OPENAI}:{model}"
         self._openai: Any = require("openai", "openai", f"the model {self.address}")
         self._model = model
-        self._newer = False
+        self._newer = False  # reasoning models: other names, no temperature, room to think
+        self._schemaless = False  # the server does not know how to hold a model to a schema
         try:
-            self._client = self._openai.OpenAI(timeout=timeout_s, max_retries=max_retries)
+            self._client = self._openai.OpenAI(
+                timeout=timeout_s, max_retries=RETRIES if retry else 0
+            )
             self.place = str(self._client.base_url.copy_with(userinfo=b""))
         except self._openai.OpenAIError as error:
             raise ServiceError(
@@ -41,11 +44,11 @@ class OpenAIModel(ChatModel):
                 f"and OPENAI_BASE_URL for another server than OpenAI's"
             ) from error
 
-    def ask(self, system: str, user: str, max_tokens: int) -> Completion:
+    def ask(self, prompt: Prompt) -> Completion:
         """See `ChatModel.ask`."""
         api = self._openai
         try:
-            answer = self._create(system, user, max_tokens)
+            answer = self._create(prompt)
             text = answer.choices[0].message.content or ""
         except (api.AuthenticationError, api.PermissionDeniedError) as error:
             raise ServiceError(f"{self.address}: the key is refused ({error.message})") from error
@@ -56,9 +59,12 @@ class OpenAIModel(ChatModel):
         except api.APITimeoutError as error:
             raise RoutingError(f"{self.address}: no answer in time", of_service=True) from error
         except api.APIConnectionError as error:
-            raise ServiceError(
-                f"{self.address}: nothing answers at {self.place} (OPENAI_BASE_URL): "
-                f"{error.__cause__}"
+            raise self._connection_error(error) from error
+        except api.APIStatusError as error:
+            raise RoutingError(
+                f"{self.address}: {error.message}",
+                of_service=True,
+                retry_after=retry_after(error.response.headers.get("retry-after")),
             ) from error
         except (api.APIError, ValueError) as error:
             raise RoutingError(f"{self.address}: {error}", of_service=True) from error
@@ -73,22 +79,65 @@ class OpenAIModel(ChatModel):
             getattr(usage, "completion_tokens", 0) or 0,
         )
 
-    def _create(self, system: str, user: str, max_tokens: int) -> Any:  # noqa: ANN401 - their type
-        """Ask, in the newer form where the model refuses the older one."""
-        messages = [
-            {"role": "system", "content": system},
-            {"role": "user", "content": user},
-        ]
-        create = self._client.chat.completions.create
-        if not self._newer:
+    def _connection_error(self, error: Exception) -> RoutingError | ServiceError:
+        """Nothing at the address, or a connection that broke while it was used."""
+        cause = error.__cause__
+        # By its name: the client's HTTP library has changed its own.
+        if type(cause).__name__ in ("ConnectError", "ConnectTimeout", "UnsupportedProtocol"):
+            return ServiceError(
+                f"{self.address}: nothing answers at {self.place} (OPENAI_BASE_URL): {cause}",
+                unreachable=True,
+            )
+        return RoutingError(f"{self.address}: the connection broke ({cause})", of_service=True)
+
+    def _create(self, prompt: Prompt) -> Any:  # noqa: ANN401 - their type
+        """Ask; a server that refuses one of our fields is asked without it from then on."""
+        while True:
+            fields = self._fields(prompt)
             try:
-                return create(
-                    model=self._model, messages=messages, temperature=0, max_tokens=max_tokens
-                )
+                return self._client.chat.completions.create(**fields)
             except self._openai.BadRequestError as error:
-                if not any(name in error.message for name in ("max_tokens", "temperature")):
+                message = error.message.lower()
+                if "response_format" in fields and any(
+                    word in message for word in ("response_format", "schema", "grammar")
+                ):
+                    self._schemaless = True
+                elif "max_tokens" in fields and any(
+                    name in message for name in ("max_tokens", "temperature")
+                ):
+                    self._newer = True
+                else:
                     raise
-                self._newer = True  # reasoning models: other names, no temperature, room to think
-        return create(
-            model=self._model, messages=messages, max_completion_tokens=max_tokens + _THOUGHTS
-        )
+
+    def _fields(self, prompt: Prompt) -> dict[str, Any]:
+        fields: dict[str, Any] = {"model": self._model, "messages": _messages(prompt)}
+        if self._newer:
+            fields["max_completion_tokens"] = prompt.max_tokens + _THOUGHTS
+        else:
+            fields |= {"max_tokens": prompt.max_tokens, "temperature": prompt.temperature}
+        if prompt.schema is not None and not self._schemaless:
+            schema = {"name": "answer", "strict": True, "schema": dict(prompt.schema)}
+            fields["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return fields
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds to wait by a Retry-After header: seconds or a date (RFC 9110, 10.2.3); else None."""
+    if header is None:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
+        date = parsedate_tz(header)
+        if date is None:
+            return None
+        seconds = mktime_tz(date) - time.time()
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _messages(prompt: Prompt) -> list[dict[str, str]]:
+    turns = [
+        {"role": ("user", "assistant")[number % 2], "content": text}
+        for number, text in enumerate(prompt.turns)
+    ]
+    return [{"role": "system", "content": prompt.system}, *turns]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from filmstill.models import ChatModel
+from filmstill.models import ChatModel, Prompt
 from filmstill.prompts import render
 from filmstill.query import clean_query
 from filmstill.records import Routing
@@ -38,4 +38,4 @@ class ChatRouter(Router):
         return [self._ask(clean_query(query)) for query in queries]
 
     def _ask(self, query: str) -> Routing:
-        return read_reply(self.model.complete(self._system, query), self.task)
+        return read_reply(self.model.complete(Prompt(self._system, (query,))), self.task)

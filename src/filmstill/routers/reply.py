@@ -41,7 +41,7 @@ def read_reply(answer: Completion, task: Task) -> Routing:
         answer.milliseconds,
         is_json=isinstance(whole, dict),
     )
-    for found in _objects(text, whole):
+    for found in json_objects(text):
         weights = _weights(found, task)
         if weights is None:
             continue
@@ -70,8 +70,9 @@ def _shares(weights: list[float]) -> list[float]:
     return [float(share) for share in snap([weights], RAW_STEPS)[0]]
 
 
-def _objects(text: str, whole: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - any JSON
+def json_objects(text: str) -> Iterator[dict[str, Any]]:
     """Every JSON object of a text, and those one level down in it, outermost first."""
+    whole = _parsed(text.strip())
     if isinstance(whole, dict):
         yield from _with_inner(whole)
         return

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from filmstill.evals.cost import Prices, cost_per_million
+from filmstill.evals.cost import cost_per_million
 from filmstill.evals.evaluate import Evaluation, Result
 from filmstill.evals.judges import Judgement
 from filmstill.evals.noise import TeacherNoise
+from filmstill.models.prices import Prices
 from filmstill.records import Routing
 from filmstill.weights import FloatArray
 

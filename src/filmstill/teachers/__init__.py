@@ -1,0 +1,1 @@
+"""Teachers: what labels queries, the labelling run, and queries written to a plan."""
