@@ -55,6 +55,14 @@ if TYPE_CHECKING:
 @click.option(
     "--prices", "prices_file", type=PATH, metavar="FILE", help="TOML file with prices of your own."
 )
+@click.option(
+    "--batch",
+    metavar="S3URI",
+    help="Label in Bedrock batch jobs, through s3://BUCKET/PREFIX; at about half the price.",
+)
+@click.option(
+    "--role", default="", metavar="ARN", help="Role with which batch jobs read and write there."
+)
 @click.option("--dry-run", is_flag=True, help="Print plan, calls, tokens and cost; ask nothing.")
 @click.option("--finish", is_flag=True, help="Ask nothing more: write what is labelled so far.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
@@ -69,6 +77,8 @@ def prepare(
     words_file: Path | None,
     max_cost: float | None,
     prices_file: Path | None,
+    batch: str | None,
+    role: str,
     dry_run: bool,
     finish: bool,
     force: bool,
@@ -125,7 +135,11 @@ def prepare(
         label=not prompts_only,
         max_cost=max_cost,
         finish=finish,
+        batch=batch,
+        role=role,
     )
+    if batch and not (role and teacher and teacher.startswith("bedrock:")):
+        raise InputError("--batch needs --teacher bedrock:MODEL and --role ARN")
     if dry_run:
         show_estimate(order)
         return 0

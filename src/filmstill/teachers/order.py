@@ -43,6 +43,8 @@ class Order:
         label: False leaves the queries without labels.
         max_cost: the most to spend, in US dollars, over all runs on this file; None for no limit.
         finish: ask nothing more: write what is there.
+        batch: s3:// prefix for Bedrock batch jobs that label; None to ask one by one.
+        role: ARN of the role with which batch jobs read and write there.
     """
 
     out: Path
@@ -56,6 +58,8 @@ class Order:
     label: bool = True
     max_cost: float | None = None
     finish: bool = False
+    batch: str | None = None
+    role: str = ""
 
     @property
     def models(self) -> list[str]:

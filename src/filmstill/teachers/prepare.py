@@ -11,9 +11,9 @@ from filmstill.data.sample import corpus_examples
 from filmstill.errors import DataError, InputError
 from filmstill.evals.noise import TeacherNoise
 from filmstill.files import make_folder, only_one, write_text
-from filmstill.models.chat import is_model, open_model
+from filmstill.models.chat import Prompt, is_model, open_model
 from filmstill.models.journal import Journal, JournaledModel
-from filmstill.models.limits import Budget, BudgetedModel, PacedModel, PatientModel
+from filmstill.models.limits import Budget, BudgetedModel, PacedModel, PatientModel, most_tokens
 from filmstill.records import Example
 from filmstill.router import Router
 from filmstill.teachers.card import card_text
@@ -60,16 +60,21 @@ class _Run:
     meters: list[BudgetedModel] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        spent, prices = 0.0, self.order.prices
         for address in self.order.models:
-            if self.journal is not None:
-                spent += prices.cost(address, *self.journal.tokens(address)) or 0.0
-            if self.order.max_cost is not None and prices.of(address) is None:
+            if self.order.max_cost is not None and self.order.prices.of(address) is None:
                 raise InputError(
                     f"{address} has no price in the table, so --max-cost cannot be kept: give its "
                     f"price with --prices FILE"
                 )
-        self.budget = Budget(self.order.max_cost, spent)
+        self.budget = Budget(self.order.max_cost, self._paid())
+
+    def _paid(self) -> float:
+        """US dollars for all that the journal holds."""
+        if self.journal is None:
+            return 0.0
+        prices, journal = self.order.prices, self.journal
+        costs = (prices.cost(model, *journal.tokens(model)) for model in self.order.models)
+        return sum(cost or 0.0 for cost in costs)
 
     def prepare(self) -> Prepared:
         """See `prepare`."""
@@ -89,7 +94,10 @@ class _Run:
         asked = Asked()
         teacher = self._teacher() if order.label and order.teacher else None
         if isinstance(teacher, ChatTeacher) and not order.finish:
-            asked = self._ask(teacher, source)
+            if order.batch is not None:
+                self._run_batch(teacher, source, order.batch)
+            if not self.stop.is_set():
+                asked = self._ask(teacher, source)
         unfinished = asked.stopped or asked.failed or self.stop.is_set()
         if unfinished and not order.finish:
             return self._result(pending=asked.failed, stopped=asked.stopped, written=written)
@@ -145,6 +153,35 @@ class _Run:
         if config.samples > 1:
             raise InputError(f"{address} labels a query always alike: leave --samples at 1")
         return RouterTeacher(Router.load(address, task=self.order.task))
+
+    def _run_batch(
+        self, teacher: ChatTeacher, source: Callable[[], Iterable[Example | Reject]], place: str
+    ) -> None:
+        """Label in batch jobs; what they leave over is asked one by one afterwards."""
+        from filmstill.models.bedrock_batch import BedrockBatch  # pulls in boto3
+
+        model = teacher.model
+        if not isinstance(model, JournaledModel):
+            raise InputError("a batch needs a journal")
+
+        def prompts() -> Iterator[Prompt]:
+            samples = range(self.order.config.samples)
+            queries = (item.query for item in source() if isinstance(item, Example))
+            asked = (teacher.prompt(query, sample) for query in queries for sample in samples)
+            return (prompt for prompt in asked if not model.knows(prompt))
+
+        most = sum(
+            self.order.prices.cost(model.address, most_tokens(prompt), prompt.max_tokens) or 0.0
+            for prompt in prompts()
+        )
+        with self.budget.reserved(most):
+            self.watcher.begin(f"{teacher.name}, batch", None)
+            BedrockBatch(model, place, self.order.role).run(
+                prompts(),
+                self.stop,
+                on_status=lambda status, done, total: self.watcher.step(done, self.budget.spent),
+            )
+            self.budget.spent = self._paid()
 
     def _ask(self, teacher: Teacher, source: Callable[[], Iterable[Example | Reject]]) -> Asked:
         samples = self.order.config.samples

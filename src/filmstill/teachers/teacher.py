@@ -67,7 +67,7 @@ class ChatTeacher(Teacher):
         """Take the model to ask, the task to ask about, and how much answers may vary."""
         self.name = model.address
         self.task = task
-        self._model = model
+        self.model = model
         self._temperature = temperature
         self._schema = answer_schema(task)
 
@@ -84,7 +84,7 @@ class ChatTeacher(Teacher):
     def label(self, query: str, sample: int = 0) -> Routing:
         """See `Teacher.label`; a reply that cannot be used is sent back once with the reason."""
         prompt = self.prompt(query, sample)
-        answer = self._model.complete(prompt)
+        answer = self.model.complete(prompt)
         try:
             return self._read(answer)
         except RoutingError as error:
@@ -92,7 +92,7 @@ class ChatTeacher(Teacher):
             names = ", ".join(self.task.channel_names)
             back = REPAIR.format(reason=error, names=names)
             turns = (*prompt.turns, said, back)
-        return self._read(self._model.complete(replace(prompt, turns=turns)))
+        return self._read(self.model.complete(replace(prompt, turns=turns)))
 
     def _read(self, answer: Completion) -> Routing:
         """The routing in an answer; weights that do not sum to 1 are not guessed at.
