@@ -32,7 +32,8 @@ ARROWS = {
     "routers": {"data", "models", "student"},
     "router": {"routers"},
     "teachers": {"data", "evals", "models", "routers"},
-    "cli": {"data", "evals", "models", "routers", "student", "teachers"},
+    "bulk": {"data", "teachers"},
+    "cli": {"bulk", "data", "evals", "models", "routers", "student", "teachers"},
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from filmstill.bulk.engine import ENGINES, LOCAL
 from filmstill.task import BUILTIN, Task
 
 PATH = click.Path(path_type=Path)
@@ -20,6 +21,15 @@ task_option = click.option(
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default=LOCAL,
+    show_default=True,
+    help="How a folder's files are worked on: one after the other, or as tasks on Ray.",
+)
 
 
 def read_task(task_file: Path | None) -> Task | None:

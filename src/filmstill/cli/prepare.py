@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from filmstill.cli.options import PATH, read_task, settings_options, task_option
+from filmstill.cli.options import PATH, engine_option, read_task, settings_options, task_option
 from filmstill.config import PrepareConfig
 
 if TYPE_CHECKING:
@@ -63,6 +63,14 @@ if TYPE_CHECKING:
 @click.option(
     "--role", default="", metavar="ARN", help="Role with which batch jobs read and write there."
 )
+@engine_option
+@click.option(
+    "--tasks",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    help="Files at the same time on Ray; they share the limits on calls and tokens.",
+)
 @click.option("--dry-run", is_flag=True, help="Print plan, calls, tokens and cost; ask nothing.")
 @click.option("--finish", is_flag=True, help="Ask nothing more: write what is labelled so far.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
@@ -79,6 +87,8 @@ def prepare(
     prices_file: Path | None,
     batch: str | None,
     role: str,
+    engine: str,
+    tasks: int,
     dry_run: bool,
     finish: bool,
     force: bool,
@@ -92,12 +102,16 @@ def prepare(
     bedrock-conversation-2024 records; what else is known of each is in FILE.tags.jsonl, what could
     not be labelled in FILE.rejects.jsonl, and how it was made in FILE.card.md.
 
+    Where --queries is a folder, --out is one too: every file is labelled by itself, and those that
+    are there already are left alone. --max-cost is shared out evenly among the files.
+
     \b
     Examples:
       filmstill prepare --out train.jsonl --count 5000
       filmstill prepare --out train.jsonl --teacher bedrock:us.amazon.nova-pro-v1:0 --dry-run
       filmstill prepare --out train.jsonl --teacher openai:gpt-4o-mini --queries log.txt
     """
+    from filmstill.cli.prepare_files import label_files
     from filmstill.cli.prepare_screen import show_estimate, show_prepared, watching
     from filmstill.data.corpus import plan_path
     from filmstill.errors import InputError
@@ -140,6 +154,9 @@ def prepare(
     )
     if batch and not (role and teacher and teacher.startswith("bedrock:")):
         raise InputError("--batch needs --teacher bedrock:MODEL and --role ARN")
+    if queries is not None and queries.is_dir():
+        label_files(order, queries, engine, tasks, dry_run=dry_run)
+        return 0
     if dry_run:
         show_estimate(order)
         return 0

@@ -3,12 +3,13 @@
 import json
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from filmstill.cli.options import json_option, read_task, task_option
+from filmstill.cli.options import PATH, engine_option, json_option, read_task, task_option
 from filmstill.errors import FilmstillError
 
 if TYPE_CHECKING:
@@ -20,7 +21,16 @@ _BAR_WIDTH = 30
 
 
 @click.command()
-@click.argument("queries", nargs=-1, required=True, metavar="QUERY...")
+@click.argument("queries", nargs=-1, metavar="[QUERY]...")
+@click.option(
+    "--file",
+    "source",
+    type=PATH,
+    metavar="PATH",
+    help="Route a file of queries, or a folder of such files (.jsonl, .txt, .parquet).",
+)
+@click.option("--out", type=PATH, metavar="PATH", help="Where the routings of --file go.")
+@engine_option
 @click.option(
     "--router",
     "address",
@@ -37,6 +47,9 @@ _BAR_WIDTH = 30
 def route(
     ctx: click.Context,
     queries: tuple[str, ...],
+    source: Path | None,
+    out: Path | None,
+    engine: str,
     address: str | None,
     explain: bool,
     raw: bool,
@@ -48,13 +61,26 @@ def route(
     With -, every line in gives one JSON line out, in order and at once; a line that is no query
     gives {"query", "error"}, and the exit code is 1 at the end.
 
+    With --file, results go to --out: a file, or a folder with a file for each one given, Parquet
+    for Parquet. Files that are there already are left alone, so a stopped run goes on where it was.
+
     \b
     Examples:
       filmstill route "Olivia talking about her childhood" --explain
       cat queries.txt | filmstill route - --router runs/mine/student
+      filmstill route --file queries/ --out routed/ --engine ray
     """
     from filmstill.router import Router
 
+    if source is not None or out is not None:
+        if source is None or out is None or queries or explain or as_json:
+            raise click.UsageError(
+                "--file and --out go together, without a QUERY, --explain, --json"
+            )
+        _route_files(source, out, engine, address, task_file, raw=raw)
+        return 0
+    if not queries:
+        raise click.UsageError("Missing argument 'QUERY...': give queries, - or --file")
     router = Router.load(address, task=read_task(task_file))
     if STDIN in queries:
         if len(queries) > 1:
@@ -68,6 +94,17 @@ def route(
         else:
             _show(query, routing)
     return 0
+
+
+def _route_files(
+    source: Path, out: Path, engine: str, address: str | None, task_file: Path | None, *, raw: bool
+) -> None:
+    from filmstill.bulk.partitions import partitions
+    from filmstill.bulk.routing import route_partition
+    from filmstill.cli.bulk import run_bulk
+
+    work = partial(route_partition, address=address, task_file=task_file, raw=raw)
+    run_bulk(work, partitions(source, out), engine=engine, what="Routing files")
 
 
 def _stream(router: "Router", *, explain: bool, raw: bool) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from filmstill.data.formats import parse_record, to_line
+from filmstill.data.parquet import SUFFIX, parquet_records
 from filmstill.errors import DataError, QueryError
 from filmstill.files import is_there, replacing, sha256_of, storage_errors, write_text
 from filmstill.query import clean_query, same_query
@@ -58,7 +59,8 @@ class ExampleFile:
 def load_examples(path: str | Path, task: Task, *, labels: str = "optional") -> ExampleFile:
     """Read a file of examples: JSONL of either format, or plain text with one query a line.
 
-    A byte-order mark, Windows line ends and blank lines are fine.
+    Parquet with a column `query` is read too, where pyarrow is installed. A byte-order mark,
+    Windows line ends and blank lines are fine.
 
     Args:
         path: the file; it is JSONL where its first character is a brace, else plain text.
@@ -95,6 +97,9 @@ def iter_examples(
         DataError: it is in UTF-16 or one JSON array.
     """
     tags = _tags_beside(path)
+    if path.suffix == SUFFIX:
+        yield from _iter_parquet(path, task, labels)
+        return
     jsonl: bool | None = None
     for number, raw in _lines(path):
         try:
@@ -111,10 +116,7 @@ def iter_examples(
             if not jsonl and _is_json(text, dict):
                 raise ValueError("a JSON record in a file that starts as plain text")
             example = parse_record(_json(text), task) if jsonl else Example(clean_query(text))
-            if labels == "required" and example.routing is None:
-                raise ValueError(
-                    "there is no label (assistant turn or reference), and one is needed"
-                )
+            _check_label(example, labels)
         except (ValueError, QueryError) as error:
             yield Reject(number, str(error), text[:MAX_RAW_CHARS])
         else:
@@ -136,6 +138,23 @@ def load_labelled(path: str | Path, task: Task) -> ExampleFile:
             f"{path}:{first.line}: {first.reason} (none of the {len(file.rejects)} lines is usable)"
         )
     return file
+
+
+def _iter_parquet(path: Path, task: Task, labels: str) -> Iterator[Example | Reject]:
+    for number, record in enumerate(parquet_records(path), start=1):
+        try:
+            example = parse_record(record, task)
+            _check_label(example, labels)
+        except ValueError as error:
+            raw = json.dumps(record, ensure_ascii=False, default=str)
+            yield Reject(number, str(error), raw[:MAX_RAW_CHARS])
+        else:
+            yield example
+
+
+def _check_label(example: Example, labels: str) -> None:
+    if labels == "required" and example.routing is None:
+        raise ValueError("there is no label (assistant turn or reference), and one is needed")
 
 
 def tags_path(path: Path) -> Path:
