@@ -23,6 +23,7 @@ from filmstill.evals.judges import (
     read_verdict,
 )
 from filmstill.models.openai import OpenAIModel
+from tests.conftest import SHOP
 from tests.services import Service, point_at, service
 
 NAMES = ("visual", "audio", "transcription", "metadata")
@@ -176,6 +177,14 @@ def test_the_command(remote: Service) -> None:
     plain = CliRunner().invoke(cli, ["judge", "rubric", "--json"])
     [found] = json.loads(plain.output)
     assert f"{found['kappa']:.2f}" in result.output
+
+
+def test_the_shipped_cases_are_of_one_task_only(tmp_path: Path) -> None:
+    task = tmp_path / "shop.toml"
+    task.write_text(SHOP, encoding="utf-8")
+    result = CliRunner().invoke(cli, ["judge", "rubric", "--task", str(task)])
+    assert isinstance(result.exception, InputError)
+    assert "for video-search: give --cases FILE for this task" in str(result.exception)
 
 
 def test_the_command_says_why_nothing_was_scored(remote: Service) -> None:
