@@ -96,7 +96,7 @@ def distill(
     file = _read(train, task)
     base = find_base(config.base)
     make_folder(layout.training)
-    with only_one(layout.training / "lock"):
+    with only_one(layout.training / "lock", layout.folder):
         made = layout.making
         shutil.rmtree(made.folder, ignore_errors=True)  # leftovers of a run with other settings
         make_folder(made.folder)
