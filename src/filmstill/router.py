@@ -17,12 +17,14 @@ class Router(ABC):
         task: the task whose channels it weighs.
         timed: whether the time it takes says anything of what it stands for.
         billed: whether it is paid by the token.
+        explains: whether it gives a reasoning that it does not give unasked.
     """
 
     name: str
     task: Task
     timed: bool = True
     billed: bool = False
+    explains: bool = True
 
     @abstractmethod
     def route_many(

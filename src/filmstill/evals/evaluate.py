@@ -165,10 +165,12 @@ def _result(
 def explained(router: Router, answer: Answer) -> Answer:
     """The same answer with a reasoning.
 
-    It stays as it is where it has one, is none, or came from a language model, which would be asked
-    and paid again.
+    It stays as it is where it has one or is none, where the router has no reasoning to give, and
+    where asking again would be paid again.
     """
-    if answer.routing is None or answer.routing.reasoning or answer.reply is not None:
+    if answer.routing is None or answer.routing.reasoning:
+        return answer
+    if router.billed or not router.explains:
         return answer
     return Answer(answer.query, router.route(answer.query, explain=True))
 
