@@ -4,7 +4,8 @@ import json
 import math
 import re
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,13 @@ from click.testing import CliRunner
 
 from filmstill import Routing, Task
 from filmstill.cli.main import cli
-from filmstill.errors import DataError, InputError
+from filmstill.errors import DataError, InputError, RoutingError
 from filmstill.evals.judge_check import CASES, check_judge, load_cases
 from filmstill.evals.judges import (
     Case,
     ChatJudge,
     RubricJudge,
+    Verdict,
     judge_all,
     open_judge,
     read_verdict,
@@ -206,6 +208,44 @@ def test_missing_routings_do_not_hide_a_dead_judge(remote: Service, task: Task) 
     )
     assert len(remote.requests) == 5
     assert (found.unscored, len(steps)) == (45, 60)
+
+
+class Picky(RubricJudge):
+    """Refuses what it is told to refuse; notes the threads it is called in."""
+
+    waits = True
+
+    def __init__(self, refuses: Callable[[str], bool], *, of_service: bool) -> None:
+        self.refuses, self.of_service = refuses, of_service
+        self.asked = 0
+        self.threads: set[int] = set()
+
+    def judge(self, case: Case, task: Task) -> Verdict:
+        self.asked += 1
+        self.threads.add(threading.get_ident())
+        time.sleep(0.001)  # long enough for a second thread to take the next case
+        if self.refuses(case.query):
+            raise RoutingError("the content filter stepped in", of_service=self.of_service)
+        return super().judge(case, task)
+
+
+@pytest.mark.parametrize(("of_service", "asked"), [(False, 20), (True, 5)])
+def test_refused_cases_are_not_a_judge_that_is_gone(
+    of_service: bool, asked: int, task: Task
+) -> None:
+    judge = Picky(lambda query: int(query) < 8, of_service=of_service)
+    cases = [Case(str(number), REFERENCE, REFERENCE) for number in range(20)]
+    found = judge_all(judge, cases, task, workers=1)
+    assert judge.asked == asked
+    assert found.unscored == (20 if of_service else 8)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_only_a_judge_that_waits_gets_threads(waits: bool, task: Task) -> None:
+    judge = Picky(lambda query: False, of_service=False)
+    judge.waits = waits
+    judge_all(judge, [Case("q", REFERENCE, REFERENCE)] * 20, task, workers=4)
+    assert (len(judge.threads) > 1) == waits
 
 
 @pytest.mark.parametrize("line", ["{}", "[]", "nonsense", '{"query": "q", "score": 9}'])

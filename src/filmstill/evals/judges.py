@@ -117,9 +117,11 @@ class Judge(ABC):
 
     Attributes:
         name: how the judge is called in tables.
+        waits: whether it spends its time waiting for a service, so that threads are worth while.
     """
 
     name: str
+    waits: bool = True
 
     @abstractmethod
     def judge(self, case: Case, task: Task) -> Verdict:
@@ -135,6 +137,7 @@ class RubricJudge(Judge):
     """The numeric part of the rubric; it does not read reasonings."""
 
     name = RUBRIC
+    waits = False
 
     def judge(self, case: Case, task: Task) -> Verdict:
         """See `Judge.judge`."""
@@ -211,14 +214,17 @@ def judge_all(
 ) -> Judgement:
     """Judge every case; what fails is unscored, and a judge that is gone is not asked any more.
 
+    It is gone once its service has failed several times in a row. A case that it refuses to judge,
+    or a reply without a score, says nothing of the next case.
+
     Args:
         judge: the judge.
         cases: what to judge.
         task: whose channels they are about.
-        workers: cases at a time.
+        workers: cases at a time, of a judge that waits for a service.
         on_verdict: called after every case.
     """
-    lock, failed = Lock(), 0  # calls in a row that failed
+    lock, failed = Lock(), 0  # calls in a row that the service failed
 
     def one(case: Case) -> Verdict:
         nonlocal failed
@@ -227,8 +233,9 @@ def judge_all(
                 return NOT_ASKED
             verdict = judge.judge(case, task)
         except (RoutingError, ServiceError) as error:
+            of_service = isinstance(error, ServiceError) or error.of_service
             with lock:
-                failed += 1
+                failed = failed + 1 if of_service else 0
             return Verdict(None, str(error))
         finally:
             on_verdict()
@@ -237,5 +244,5 @@ def judge_all(
                 failed = 0
         return verdict
 
-    with ThreadPoolExecutor(1 if isinstance(judge, RubricJudge) else workers) as pool:
+    with ThreadPoolExecutor(workers if judge.waits else 1) as pool:
         return Judgement(judge.name, tuple(pool.map(one, cases)))
