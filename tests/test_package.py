@@ -77,6 +77,18 @@ def test_routing_loads_no_training_stack(student_folder: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_routing_on_one_thread_starts_no_other(student_folder: Path) -> None:
+    code = (
+        "import os; from filmstill import Router\n"
+        f"router = Router.load({str(student_folder)!r})\n"
+        "before = len(os.listdir('/proc/self/task'))\n"
+        "router.route_many(['red car', 'bell'] * 40)\n"
+        "assert len(os.listdir('/proc/self/task')) == before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def imports_of(path: Path) -> set[str]:
     """First part, below the package, of every import of ours in a file."""
     found = set()
