@@ -26,7 +26,7 @@ NOUNS = {"errors", "records", "task", "config", "prompts", "files", "query", "we
 # which stages a stage may import, beside the nouns and the router protocol
 ARROWS = {
     "data": set(),
-    "evals": {"models"},
+    "evals": {"data", "models"},
     "student": {"data", "evals"},
     "models": set(),
     "routers": {"data", "models", "student"},
