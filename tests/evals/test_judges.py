@@ -18,6 +18,7 @@ from filmstill.evals.judge_check import CASES, check_judge, load_cases
 from filmstill.evals.judges import (
     Case,
     ChatJudge,
+    Judgement,
     RubricJudge,
     Verdict,
     judge_all,
@@ -114,6 +115,27 @@ def test_failures_are_unscored_not_bad(remote: Service, task: Task) -> None:
     )
     assert [verdict.score for verdict in found.verdicts] == [None, 5, 5]
     assert (found.unscored, found.mean) == (1, 5)
+
+
+def test_a_judgement_by_hand() -> None:
+    judgement = Judgement("j", (Verdict(4, "good"), Verdict(None, "why not"), Verdict(2)))
+    low, high = judgement.interval
+    assert 2 <= low <= 3 <= high <= 4
+    assert judgement.interval is judgement.interval  # thousands of samples are drawn only once
+    assert judgement.to_dict() == {
+        "judge": "j",
+        "mean": 3,
+        "interval": [low, high],
+        "scored": 2,
+        "unscored": 1,
+        "verdicts": [
+            {"score": 4, "explanation": "good"},
+            {"score": None, "explanation": "why not"},
+            {"score": 2, "explanation": ""},
+        ],
+    }
+    nothing = Judgement("j", (Verdict(None, "gone"),)).to_dict()
+    assert (nothing["mean"], nothing["interval"], nothing["scored"]) == (None, None, 0)
 
 
 def test_throttling_is_waited_out(remote: Service, task: Task) -> None:

@@ -10,8 +10,10 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +78,7 @@ class Verdict:
     explanation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Judgement:
     """A judge's verdicts on one router.
 
@@ -103,10 +105,22 @@ class Judgement:
         """Mean score, 1 to 5; NaN without any."""
         return float(np.mean(self.scores)) if self.scores else float("nan")
 
-    @property
+    @cached_property
     def interval(self) -> tuple[float, float]:
         """Bootstrap 95 % interval of the mean; NaN without any score."""
         return mean_interval(self.scores) if self.scores else (float("nan"), float("nan"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Mean, interval, counts and verdicts, ready for JSON; without any score, null for NaN."""
+        known = bool(self.scores)
+        return {
+            "judge": self.judge,
+            "mean": self.mean if known else None,
+            "interval": list(self.interval) if known else None,
+            "scored": len(self.scores),
+            "unscored": self.unscored,
+            "verdicts": [asdict(verdict) for verdict in self.verdicts],
+        }
 
 
 NOT_ASKED = Verdict(None, "not asked: the judge was gone")

@@ -90,7 +90,7 @@ def to_dict(facts: ReportFacts) -> dict[str, Any]:
                 "slices": [asdict(item) for item in result.slices],
                 "confusion": np.round(result.confusion, 3).tolist(),
                 "calibration": [asdict(item) for item in result.bins],
-                "judges": [_judged(item) for item in facts.judgements.get(row["router"], ())],
+                "judges": [item.to_dict() for item in facts.judgements.get(row["router"], ())],
             }
             for row, result in zip(rows_of(facts), evaluation.results, strict=True)
         ],
@@ -167,18 +167,6 @@ def slice_tables(facts: ReportFacts) -> list[dict[str, Any]]:
         ]
         tables.append({"tag": tag, "rows": rows})
     return tables
-
-
-def _judged(judgement: Judgement) -> dict[str, Any]:
-    known = bool(judgement.scores)
-    return {
-        "judge": judgement.judge,
-        "mean": judgement.mean if known else None,
-        "interval": list(judgement.interval) if known else None,
-        "scored": len(judgement.scores),
-        "unscored": judgement.unscored,
-        "verdicts": [asdict(verdict) for verdict in judgement.verdicts],
-    }
 
 
 def label_counts(facts: ReportFacts) -> list[dict[str, Any]]:
