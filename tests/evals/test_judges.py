@@ -5,7 +5,7 @@ import math
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ from filmstill.evals.judges import (
 )
 from filmstill.models.openai import OpenAIModel
 from tests.conftest import SHOP
-from tests.services import Service, point_at, service
+from tests.services import Service, point_at, remote_fixture, service
 
 NAMES = ("visual", "audio", "transcription", "metadata")
 
@@ -47,12 +47,7 @@ def strict(system: str, user: str) -> str:
     return f'Here: {{"explanation": "I looked.", "score": {5 if same else 2}}}'
 
 
-@pytest.fixture
-def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    monkeypatch.setattr("time.sleep", lambda _: None)
-    with service(strict) as running:
-        point_at(running, monkeypatch)
-        yield running
+remote = remote_fixture(strict)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from filmstill.cli.main import cli
 from filmstill.errors import MissingExtraError
 from filmstill.task import parse_task
 from tests.conftest import SHOP, SHOP_WORDS, make_examples, write_training
-from tests.services import Service, point_at, service
+from tests.services import Service, point_at, remote_fixture, service
 
 QUERIES = 12
 
@@ -29,12 +28,7 @@ def answer(system: str, user: str) -> str:
     return text if even else f"Sure: {text}"
 
 
-@pytest.fixture
-def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    monkeypatch.setattr("time.sleep", lambda _: None)
-    with service(answer) as running:
-        point_at(running, monkeypatch)
-        yield running
+remote = remote_fixture(answer)
 
 
 @pytest.fixture
