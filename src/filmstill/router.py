@@ -67,6 +67,7 @@ class Router(ABC):
 
         Raises:
             ArtefactError: the folder is missing, incomplete, damaged or for another task.
+            BaseModelError: the base encoder of "base" is not found or cannot be loaded.
             DataError: a training file or recording cannot be used.
             InputError: the task has no student or no corpus of its own, and none was named.
             MissingExtraError: the library of a baseline or a service is not installed.

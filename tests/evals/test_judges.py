@@ -271,3 +271,9 @@ def test_a_damaged_case_is_named(line: str, tmp_path: Path, task: Task) -> None:
     path.write_text(f"{CASES.read_text(encoding='utf-8').splitlines()[0]}\n{line}\n", "utf-8")
     with pytest.raises(DataError, match=r"cases\.jsonl:2: not a case for a judge"):
         load_cases(path, task)
+
+
+def test_a_file_without_cases_is_named(tmp_path: Path, task: Task) -> None:
+    (tmp_path / "cases.jsonl").write_text("", "utf-8")
+    with pytest.raises(DataError, match=r"cases\.jsonl:1: not a case for a judge"):
+        load_cases(tmp_path / "cases.jsonl", task)
