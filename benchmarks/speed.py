@@ -5,7 +5,6 @@ Every figure is taken in a process of its own that does nothing but route, on on
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -100,8 +99,6 @@ def main() -> None:
     if options.inside:
         print(json.dumps(measure(options.router)))
         return
-    # The tokenizers library would use every core for a batch.
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     command = [sys.executable, __file__, "--inside", "--router", options.router]
     figures = start_up() | json.loads(
         subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout

@@ -132,3 +132,16 @@ def point_at(running: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+
+
+def remote_fixture(answer: Answer) -> Any:
+    """A fixture: a service that both clients use, and that is asked again without waiting."""
+
+    @pytest.fixture
+    def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+        monkeypatch.setattr("time.sleep", lambda _: None)
+        with service(answer) as running:
+            point_at(running, monkeypatch)
+            yield running
+
+    return remote

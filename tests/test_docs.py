@@ -5,9 +5,11 @@ import re
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
 import filmstill
+from filmstill.cli.main import cli
 from filmstill.task import parse_task
 
 ROOT = Path(__file__).parent.parent
@@ -34,7 +36,7 @@ def test_make_targets_and_verbs_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`make ([a-z-]+)`", text)) <= targets
-    verbs = {path.stem for path in (ROOT / "src/filmstill/cli").glob("*.py")}
+    verbs = set(cli.list_commands(click.Context(cli)))
     assert set(re.findall(r"`filmstill ([a-z]+)", text)) <= verbs
 
 

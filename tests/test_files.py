@@ -7,7 +7,7 @@ import pytest
 
 from filmstill import DistillConfig, distill
 from filmstill.errors import StorageError
-from filmstill.files import make_folder, replacing, write_text
+from filmstill.files import make_folder, only_one, replacing, write_text
 
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(
@@ -63,6 +63,34 @@ def test_an_unwritable_out_folder_stops_before_training(
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="a part of this path is a file"):
         distill(training_file, tmp_path / "file" / "student", config=tiny_config)
+
+
+def test_one_lock_for_one_folder(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    lock, work = tmp_path / "lock", tmp_path / "work"
+    with (
+        only_one(lock, work),
+        pytest.raises(StorageError, match=r"/work: another process is at work here; wait for it"),
+        only_one(lock, work),
+    ):
+        raise AssertionError
+    with only_one(lock, work):  # it is free again
+        pass
+    with (
+        pytest.raises(StorageError, match=r"cannot write .*none/lock: no such file or folder"),
+        only_one(tmp_path / "none" / "lock", work),
+    ):
+        raise AssertionError
+
+
+def test_what_goes_wrong_under_a_lock_is_not_the_locks_fault(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ConnectionError, match="the hub hung up"),
+        only_one(tmp_path / "l", tmp_path),
+    ):
+        raise ConnectionError("the hub hung up")
+    with only_one(tmp_path / "l", tmp_path):
+        pass
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ NOUNS = {"errors", "records", "task", "config", "prompts", "files", "query", "we
 # which stages a stage may import, beside the nouns and the router protocol
 ARROWS = {
     "data": set(),
-    "evals": {"models"},
+    "evals": {"data", "models"},
     "student": {"data", "evals"},
     "models": set(),
     "routers": {"data", "models", "student"},
@@ -75,6 +75,18 @@ def test_routing_loads_no_training_stack(student_folder: Path) -> None:
         "import sys; from filmstill import Router\n"
         f"Router.load({str(student_folder)!r}).route('red car', explain=True)\n"
         "assert not {'torch', 'transformers', 'sklearn', 'matplotlib', 'rich'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_routing_on_one_thread_starts_no_other(student_folder: Path) -> None:
+    code = (
+        "import os; from filmstill import Router\n"
+        f"router = Router.load({str(student_folder)!r})\n"
+        "before = len(os.listdir('/proc/self/task'))\n"
+        "router.route_many(['red car', 'bell'] * 40)\n"
+        "assert len(os.listdir('/proc/self/task')) == before"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

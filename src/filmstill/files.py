@@ -5,7 +5,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filmstill.errors import InputError, StorageError
@@ -51,28 +51,34 @@ def is_there(path: Path) -> bool:
 
 
 @contextmanager
-def only_one(path: Path) -> Iterator[None]:
+def only_one(path: Path, work: Path) -> Iterator[None]:
     """Hold a lock file, so that no second process does the same work in the same folder.
 
     The system frees it when the process ends, however it ends. Where the platform has no `flock`
-    nothing is locked.
+    nothing is locked. Errors inside the block are left as they are.
+
+    Args:
+        path: the lock file; made if need be.
+        work: the folder that is worked on, for the message.
 
     Raises:
-        StorageError: another process holds it.
+        StorageError: another process holds it, or it cannot be written.
     """
     try:
         import fcntl
     except ImportError:  # Windows
         yield
         return
-    with storage_errors("write", path), path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StorageError(
-                f"{path.parent.parent}: another process is at work here; wait for it, or choose "
-                f"another folder"
-            ) from error
+    with ExitStack() as held:
+        with storage_errors("write", path):
+            file = held.enter_context(path.open("w"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise StorageError(
+                    f"{work}: another process is at work here; wait for it, or choose another "
+                    f"folder"
+                ) from error
         yield
 
 

@@ -17,12 +17,14 @@ class Router(ABC):
         task: the task whose channels it weighs.
         timed: whether the time it takes says anything of what it stands for.
         billed: whether it is paid by the token.
+        explains: whether it gives a reasoning that it does not give unasked.
     """
 
     name: str
     task: Task
     timed: bool = True
     billed: bool = False
+    explains: bool = True
 
     @abstractmethod
     def route_many(
@@ -65,6 +67,7 @@ class Router(ABC):
 
         Raises:
             ArtefactError: the folder is missing, incomplete, damaged or for another task.
+            BaseModelError: the base encoder of "base" is not found or cannot be loaded.
             DataError: a training file or recording cannot be used.
             InputError: the task has no student or no corpus of its own, and none was named.
             MissingExtraError: the library of a baseline or a service is not installed.

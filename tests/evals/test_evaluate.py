@@ -1,6 +1,7 @@
 import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -92,6 +93,55 @@ def test_a_router_that_never_answers(task: Task) -> None:
 def test_what_is_no_valid_routing(task: Task, bad: Routing) -> None:
     [scores] = evaluate([Scripted(task, {"exact": bad})], EXAMPLES[:1]).scores
     assert scores.valid == 0
+
+
+class Counted(Scripted):
+    """Refuses its first query, and counts what it is asked."""
+
+    def __init__(self, task: Task, *, billed: bool = False, explains: bool = True) -> None:
+        super().__init__(task, {**ANSWERS, "exact": None})
+        self.billed, self.explains = billed, explains
+        self.asked: list[tuple[str, bool]] = []
+
+    def route_many(
+        self, queries: Sequence[str], *, explain: bool = False, raw: bool = False
+    ) -> list[Routing]:
+        self.asked += [(query, explain) for query in queries]
+        return super().route_many(queries)
+
+
+def test_what_is_paid_for_is_asked_once(task: Task) -> None:
+    asked = [(example.query, False) for example in EXAMPLES[:5]]
+    paid = Counted(task, billed=True)
+    evaluate([paid], EXAMPLES, explain=True)
+    assert paid.asked == asked
+
+
+@pytest.mark.parametrize("explains", [True, False])
+def test_only_what_explains_is_asked_to(task: Task, explains: bool) -> None:
+    asked = [(example.query, False) for example in EXAMPLES[:5]]
+    router = Counted(task, explains=explains)
+    evaluate([router], EXAMPLES, explain=True)
+    with_reasoning = [(query, True) for query in ("close", "wrong", "sum")]
+    warm_up = asked[:1] + asked[1:]
+    assert router.asked == warm_up + asked + (with_reasoning if explains else [])
+
+
+@pytest.mark.parametrize("address", ["mean", "tfidf"])
+def test_baselines_have_nothing_to_explain(
+    address: str, training_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = Router.load(address, training=training_file)
+    route, asked = router.route, []
+
+    def counted(query: str, *, explain: bool = False) -> Routing:
+        asked.append(explain)
+        return route(query, explain=explain)
+
+    monkeypatch.setattr(router, "route", counted)
+    evaluate([router], EXAMPLES, explain=True)
+    assert asked
+    assert not any(asked)
 
 
 def test_nothing_to_evaluate(task: Task) -> None:

@@ -4,7 +4,8 @@ import json
 import math
 import re
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,18 +13,21 @@ from click.testing import CliRunner
 
 from filmstill import Routing, Task
 from filmstill.cli.main import cli
-from filmstill.errors import DataError, InputError
+from filmstill.errors import DataError, InputError, RoutingError
 from filmstill.evals.judge_check import CASES, check_judge, load_cases
 from filmstill.evals.judges import (
     Case,
     ChatJudge,
+    Judgement,
     RubricJudge,
+    Verdict,
     judge_all,
     open_judge,
     read_verdict,
 )
 from filmstill.models.openai import OpenAIModel
-from tests.services import Service, point_at, service
+from tests.conftest import SHOP
+from tests.services import Service, point_at, remote_fixture, service
 
 NAMES = ("visual", "audio", "transcription", "metadata")
 
@@ -43,12 +47,7 @@ def strict(system: str, user: str) -> str:
     return f'Here: {{"explanation": "I looked.", "score": {5 if same else 2}}}'
 
 
-@pytest.fixture
-def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    monkeypatch.setattr("time.sleep", lambda _: None)
-    with service(strict) as running:
-        point_at(running, monkeypatch)
-        yield running
+remote = remote_fixture(strict)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +110,27 @@ def test_failures_are_unscored_not_bad(remote: Service, task: Task) -> None:
     )
     assert [verdict.score for verdict in found.verdicts] == [None, 5, 5]
     assert (found.unscored, found.mean) == (1, 5)
+
+
+def test_a_judgement_by_hand() -> None:
+    judgement = Judgement("j", (Verdict(4, "good"), Verdict(None, "why not"), Verdict(2)))
+    low, high = judgement.interval
+    assert 2 <= low <= 3 <= high <= 4
+    assert judgement.interval is judgement.interval  # thousands of samples are drawn only once
+    assert judgement.to_dict() == {
+        "judge": "j",
+        "mean": 3,
+        "interval": [low, high],
+        "scored": 2,
+        "unscored": 1,
+        "verdicts": [
+            {"score": 4, "explanation": "good"},
+            {"score": None, "explanation": "why not"},
+            {"score": 2, "explanation": ""},
+        ],
+    }
+    nothing = Judgement("j", (Verdict(None, "gone"),)).to_dict()
+    assert (nothing["mean"], nothing["interval"], nothing["scored"]) == (None, None, 0)
 
 
 def test_throttling_is_waited_out(remote: Service, task: Task) -> None:
@@ -178,6 +198,14 @@ def test_the_command(remote: Service) -> None:
     assert f"{found['kappa']:.2f}" in result.output
 
 
+def test_the_shipped_cases_are_of_one_task_only(tmp_path: Path) -> None:
+    task = tmp_path / "shop.toml"
+    task.write_text(SHOP, encoding="utf-8")
+    result = CliRunner().invoke(cli, ["judge", "rubric", "--task", str(task)])
+    assert isinstance(result.exception, InputError)
+    assert "for video-search: give --cases FILE for this task" in str(result.exception)
+
+
 def test_the_command_says_why_nothing_was_scored(remote: Service) -> None:
     remote.faults = [401] * 100
     result = CliRunner().invoke(cli, ["judge", "openai:judge"], standalone_mode=False)
@@ -199,9 +227,53 @@ def test_missing_routings_do_not_hide_a_dead_judge(remote: Service, task: Task) 
     assert (found.unscored, len(steps)) == (45, 60)
 
 
+class Picky(RubricJudge):
+    """Refuses what it is told to refuse; notes the threads it is called in."""
+
+    waits = True
+
+    def __init__(self, refuses: Callable[[str], bool], *, of_service: bool) -> None:
+        self.refuses, self.of_service = refuses, of_service
+        self.asked = 0
+        self.threads: set[int] = set()
+
+    def judge(self, case: Case, task: Task) -> Verdict:
+        self.asked += 1
+        self.threads.add(threading.get_ident())
+        time.sleep(0.001)  # long enough for a second thread to take the next case
+        if self.refuses(case.query):
+            raise RoutingError("the content filter stepped in", of_service=self.of_service)
+        return super().judge(case, task)
+
+
+@pytest.mark.parametrize(("of_service", "asked"), [(False, 20), (True, 5)])
+def test_refused_cases_are_not_a_judge_that_is_gone(
+    of_service: bool, asked: int, task: Task
+) -> None:
+    judge = Picky(lambda query: int(query) < 8, of_service=of_service)
+    cases = [Case(str(number), REFERENCE, REFERENCE) for number in range(20)]
+    found = judge_all(judge, cases, task, workers=1)
+    assert judge.asked == asked
+    assert found.unscored == (20 if of_service else 8)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_only_a_judge_that_waits_gets_threads(waits: bool, task: Task) -> None:
+    judge = Picky(lambda query: False, of_service=False)
+    judge.waits = waits
+    judge_all(judge, [Case("q", REFERENCE, REFERENCE)] * 20, task, workers=4)
+    assert (len(judge.threads) > 1) == waits
+
+
 @pytest.mark.parametrize("line", ["{}", "[]", "nonsense", '{"query": "q", "score": 9}'])
 def test_a_damaged_case_is_named(line: str, tmp_path: Path, task: Task) -> None:
     path = tmp_path / "cases.jsonl"
     path.write_text(f"{CASES.read_text(encoding='utf-8').splitlines()[0]}\n{line}\n", "utf-8")
     with pytest.raises(DataError, match=r"cases\.jsonl:2: not a case for a judge"):
         load_cases(path, task)
+
+
+def test_a_file_without_cases_is_named(tmp_path: Path, task: Task) -> None:
+    (tmp_path / "cases.jsonl").write_text("", "utf-8")
+    with pytest.raises(DataError, match=r"cases\.jsonl:1: not a case for a judge"):
+        load_cases(tmp_path / "cases.jsonl", task)

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,7 +11,9 @@ from click.testing import CliRunner, Result
 
 from filmstill.cli.main import cli
 from filmstill.errors import MissingExtraError
-from tests.services import Service, point_at, service
+from filmstill.task import parse_task
+from tests.conftest import SHOP, SHOP_WORDS, make_examples, write_training
+from tests.services import Service, point_at, remote_fixture, service
 
 QUERIES = 12
 
@@ -27,12 +28,7 @@ def answer(system: str, user: str) -> str:
     return text if even else f"Sure: {text}"
 
 
-@pytest.fixture
-def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    monkeypatch.setattr("time.sleep", lambda _: None)
-    with service(answer) as running:
-        point_at(running, monkeypatch)
-        yield running
+remote = remote_fixture(answer)
 
 
 @pytest.fixture
@@ -208,6 +204,29 @@ def test_half_an_emoji_breaks_nothing(
         words = ["--router", "openai:a$_$b", "--report", str(tmp_path / "r")]
         assert run(small_set, training_file, *words).exit_code == 0
     assert "a$_$b" in (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_fine_grid_has_no_more_columns_than_a_page(tmp_path: Path) -> None:
+    text = SHOP.replace("grid_step = 0.05", "grid_step = 0.001")
+    (tmp_path / "shop.toml").write_text(text, encoding="utf-8")
+    task = parse_task(text, "shop.toml")
+    examples = make_examples(task, SHOP_WORDS, 40, seed=1)
+    train = write_training(tmp_path / "train.jsonl", examples, task)
+    words = ["--task", str(tmp_path / "shop.toml"), "--router", "mean"]
+    result = run(train, train, *words, "--report", str(tmp_path / "r"))
+    assert result.exit_code == 0, result.output
+    facts = json.loads((tmp_path / "r" / "report.json").read_text(encoding="utf-8"))
+    for row in facts["training_labels"]:
+        assert row["weights"] == pytest.approx([step / 20 for step in range(21)])
+        assert sum(row["counts"]) == 40
+        found = sum(w * n for w, n in zip(row["weights"], row["counts"], strict=True)) / 40
+        assert found == pytest.approx(row["mean"])
+    page = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
+    [table] = re.findall(r"Labels per weight</summary><table>(.*?)</table>", page)
+    head, *rows = table.split("<tbody>")[0].split("<th>")[1:], *table.split("<tr><td>")[1:]
+    assert [item.partition("<")[0] for item in head][:3] == ["channel", "0", "0.05"]
+    assert len(head) == 22
+    assert [row.count("<td>") for row in rows] == [21] * 3
 
 
 def test_no_router_answers(

@@ -68,7 +68,7 @@ def test_slices_by_hand() -> None:
         Example("b", tags={"style": "caption", "id": "2", "only": "x"}),
         Example("c", tags={"style": "question", "id": "3", "only": "x"}),
         Example("d", tags={"style": "question", "id": "4", "only": "x"}),
-        Example("e", tags={"id": "5", "only": "x"}),
+        Example("e", tags={"id": "5", "only": "x", "style": ""}),
     ]
     rubric = np.array([5, 4, 1, 0, 3])  # the third has no valid routing, the fourth was not asked
     leading = np.array([1, 0, np.nan, np.nan, 1])
@@ -78,6 +78,8 @@ def test_slices_by_hand() -> None:
         Slice("style", "caption", 2, 4.5, 0.5, 0.025),
         Slice("style", "question", 1, 1.0, None, None),
     ]
-    assert {item.tag for item in found} == {"style", "id"}
-    many = [Example("q", tags={"id": str(number)}) for number in range(40)]
-    assert slices(many, np.full(40, 5), np.ones(40), np.zeros(40)) == []
+    assert {item.tag for item in found} == {"style"}  # an id names a row, and is no slice
+    for count, expected in ((24, 24), (25, 0)):
+        many = [Example("q", tags={"note": str(number)}) for number in range(count)]
+        found = slices(many, np.full(count, 5), np.ones(count), np.zeros(count))
+        assert len(found) == expected

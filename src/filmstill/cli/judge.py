@@ -10,7 +10,6 @@ import click
 from filmstill.cli.options import PATH, json_option, read_task, task_option
 
 if TYPE_CHECKING:
-    from filmstill.errors import InputError
     from filmstill.evals.judge_check import Agreement
 
 
@@ -39,6 +38,7 @@ def judge(
       filmstill judge bedrock:us.amazon.nova-pro-v1:0 --cases mine.jsonl
     """
     from filmstill.cli.screen import progress_bar
+    from filmstill.errors import InputError
     from filmstill.evals.judge_check import CASES, check_judge, load_cases
     from filmstill.evals.judges import open_judge
     from filmstill.evals.scores import without_nan

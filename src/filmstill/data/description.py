@@ -62,6 +62,7 @@ def describe(file: ExampleFile, task: Task) -> Description:
     labels = [item.routing for item in file.examples if item.routing is not None]
     lengths = [len(example.query.split()) for example in file.examples] or [0]
     weights = weights_array(labels, task)  # (n_labelled, c)
+    bins, counts = histogram(weights, task)
     return Description(
         examples=len(file.examples),
         labelled=len(labels),
@@ -74,9 +75,28 @@ def describe(file: ExampleFile, task: Task) -> Description:
         mean_weights=_by_channel(weights.mean(axis=0), task) if labels else {},
         leading=_leading(labels, task) if labels else {},
         balance=_balance(weights),
-        bins=_bins(task).tolist(),
-        histogram=_histogram(weights, task),
+        bins=bins,
+        histogram=counts,
     )
+
+
+def histogram(weights: FloatArray, task: Task) -> tuple[list[float], dict[str, list[int]]]:
+    """How often each weight occurs.
+
+    Args:
+        weights: `(n, c)`.
+        task: whose grid gives the bins; 20 steps where it is finer.
+
+    Returns:
+        Centres of the bins, and per channel how many rows have a weight in each.
+    """
+    steps = min(task.steps, MAX_BINS)
+    nearest = np.rint(weights * steps).astype(int)  # (n, c)
+    counts = {
+        name: np.bincount(nearest[:, index], minlength=steps + 1).tolist()
+        for index, name in enumerate(task.channel_names)
+    }
+    return np.round(np.linspace(0, 1, steps + 1), 6).tolist(), counts
 
 
 def _off_grid(weights: FloatArray, task: Task) -> int:
@@ -97,20 +117,6 @@ def _balance(weights: FloatArray) -> dict[str, int]:
     near = (weights >= weights.max(axis=1, keepdims=True) - _NEAR - TOLERANCE).sum(axis=1)
     counts = Counter(min(int(count), len(BALANCE)) for count in near)
     return {name: counts[number] for number, name in enumerate(BALANCE, start=1)}
-
-
-def _bins(task: Task) -> FloatArray:
-    """Centres of the bins: the grid's own points, or 20 steps where the grid is finer."""
-    return np.round(np.linspace(0, 1, min(task.steps, MAX_BINS) + 1), 6)
-
-
-def _histogram(weights: FloatArray, task: Task) -> dict[str, list[int]]:
-    centres = _bins(task)
-    nearest = np.rint(weights * (len(centres) - 1)).astype(int)  # (n, c)
-    return {
-        name: np.bincount(nearest[:, index], minlength=len(centres)).tolist()
-        for index, name in enumerate(task.channel_names)
-    }
 
 
 def _by_channel(row: FloatArray, task: Task) -> dict[str, float]:

@@ -47,7 +47,10 @@ def variety(examples: Sequence[Example]) -> Variety:
 
 
 def tag_counts(examples: Sequence[Example]) -> dict[str, dict[str, int]]:
-    """For every tag with few values, how many examples have each, the most frequent first."""
+    """Per tag, how many examples have each value, the most frequent first.
+
+    The tags id and parent name rows, and are left out.
+    """
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for example in examples:
         for name, value in example.tags.items():

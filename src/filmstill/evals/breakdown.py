@@ -1,17 +1,17 @@
 """Where a router is good and where not: by slice, by leading channel, by its own confidence."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from filmstill.data.variety import tag_counts
 from filmstill.evals.metrics import IntArray, leads
 from filmstill.records import Example
 from filmstill.weights import FloatArray
 
 MOST_VALUES = 24
-"""A tag with more values than this (an id, a free text) makes no slices."""
+"""A tag with more values than this (a free text) makes no slices."""
 BINS = 10
 
 
@@ -67,9 +67,9 @@ def slices(
         errors: mean error of the weights per query, `(n,)`; NaN without a valid routing.
     """
     found = []
-    for tag in dict.fromkeys(name for example in examples for name in example.tags):
+    for tag, counted in tag_counts(examples).items():
         values = [example.tags.get(tag, "") for example in examples]
-        counts = Counter(value for value in values if value)
+        counts = {value: count for value, count in counted.items() if value}
         if not 2 <= len(counts) <= MOST_VALUES:
             continue
         for value, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])):

@@ -9,15 +9,15 @@ import numpy as np
 from filmstill.errors import DataError
 from filmstill.evals.breakdown import Bin, Slice, confusion, reliability, slices
 from filmstill.evals.latency import Answer, timed_routes
-from filmstill.evals.metrics import IntArray, absolute_errors, leading_matches
+from filmstill.evals.metrics import IntArray
 from filmstill.evals.noise import TeacherNoise, teacher_noise
 from filmstill.evals.reasoning import ReasoningCheck, check_reasoning
-from filmstill.evals.scores import Scores, is_valid, score
+from filmstill.evals.scores import Comparison, Scores, compare, score
 from filmstill.evals.significance import Difference, paired_difference
-from filmstill.records import Example, Routing
+from filmstill.records import Example
 from filmstill.router import Router
 from filmstill.task import Task
-from filmstill.weights import FloatArray, weights_array
+from filmstill.weights import FloatArray
 
 HARDEST = 20
 
@@ -134,29 +134,23 @@ def _result(
     answers, latency = timed_routes(router, [item.query for item in examples], on_query=on_query)
     if explain:
         answers = [explained(router, answer) for answer in answers]
-    scores, rubric = score(router, answers, references, latency)
-    places = [
-        index
-        for index, answer in enumerate(answers)
-        if answer.routing is not None and is_valid(answer.routing, task)
-    ]
-    routings = [routing for index in places if (routing := answers[index].routing) is not None]
-    predicted = weights_array(routings, task)  # (n_valid, c)
-    reference = weights_array([references[index] for index in places], task)
-    leading, errors = np.full((2, len(examples)), np.nan)
-    leading[places] = leading_matches(predicted, reference)
-    errors[places] = absolute_errors(predicted, reference).mean(axis=1)
-    bins, error = _calibration(routings, predicted, reference)
+    compared = compare(answers, references, task)
+    bins, error = _calibration(compared)
     return Result(
-        scores=scores,
+        scores=score(router, answers, compared, latency),
         answers=tuple(answers),
-        rubric=rubric,
-        slices=tuple(slices(examples, rubric, leading, errors)),
-        confusion=confusion(predicted, reference),
+        rubric=compared.rubric,
+        slices=tuple(
+            slices(examples, compared.rubric, compared.leading, compared.errors.mean(axis=1))
+        ),
+        confusion=confusion(compared.predicted, compared.reference),
         bins=bins,
         calibration_error=error,
         reasoning=check_reasoning(
-            [(examples[index].query, item) for index, item in zip(places, routings, strict=True)],
+            [
+                (examples[index].query, routing)
+                for index, routing in zip(compared.places, compared.routings, strict=True)
+            ],
             task,
         ),
     )
@@ -165,21 +159,24 @@ def _result(
 def explained(router: Router, answer: Answer) -> Answer:
     """The same answer with a reasoning.
 
-    It stays as it is where it has one, is none, or came from a language model, which would be asked
-    and paid again.
+    It stays as it is where it has one or is none, where the router has no reasoning to give, and
+    where asking again would be paid again.
     """
-    if answer.routing is None or answer.routing.reasoning or answer.reply is not None:
+    if answer.routing is None or answer.routing.reasoning:
+        return answer
+    if router.billed or not router.explains:
         return answer
     return Answer(answer.query, router.route(answer.query, explain=True))
 
 
-def _calibration(
-    routings: list[Routing], predicted: FloatArray, reference: FloatArray
-) -> tuple[tuple[Bin, ...], float | None]:
-    known = [index for index, item in enumerate(routings) if item.confidence is not None]
+def _calibration(compared: Comparison) -> tuple[tuple[Bin, ...], float | None]:
+    known = [
+        (routing.confidence, compared.leading[index])
+        for index, routing in zip(compared.places, compared.routings, strict=True)
+        if routing.confidence is not None
+    ]
     if not known:
         return (), None
-    confidence = np.array([routings[index].confidence for index in known], dtype=np.float64)
-    right = leading_matches(predicted[known], reference[known]).astype(np.float64)
+    confidence, right = np.array(known, dtype=np.float64).T
     bins, error = reliability(confidence, right)
     return tuple(bins), error

@@ -63,7 +63,7 @@ def load_cases(path: Path, task: Task) -> list[KnownCase]:
     """Read cases, one JSON object a line: query, reference, prediction, score, why.
 
     Raises:
-        DataError: a line is not of this form; the message names it.
+        DataError: a line is not of this form, as the first of an empty file; the message names it.
         StorageError: the file cannot be read.
     """
     cases = []
@@ -80,8 +80,6 @@ def load_cases(path: Path, task: Task) -> list[KnownCase]:
             cases.append(KnownCase(case, score, record.get("why", "")))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path}:{number}: not a case for a judge ({error})") from error
-    if not cases:
-        raise DataError(f"{path}: there is no case in it")
     return cases
 
 

@@ -10,8 +10,10 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +78,7 @@ class Verdict:
     explanation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Judgement:
     """A judge's verdicts on one router.
 
@@ -103,10 +105,22 @@ class Judgement:
         """Mean score, 1 to 5; NaN without any."""
         return float(np.mean(self.scores)) if self.scores else float("nan")
 
-    @property
+    @cached_property
     def interval(self) -> tuple[float, float]:
         """Bootstrap 95 % interval of the mean; NaN without any score."""
         return mean_interval(self.scores) if self.scores else (float("nan"), float("nan"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Mean, interval, counts and verdicts, ready for JSON; without any score, null for NaN."""
+        known = bool(self.scores)
+        return {
+            "judge": self.judge,
+            "mean": self.mean if known else None,
+            "interval": list(self.interval) if known else None,
+            "scored": len(self.scores),
+            "unscored": self.unscored,
+            "verdicts": [asdict(verdict) for verdict in self.verdicts],
+        }
 
 
 NOT_ASKED = Verdict(None, "not asked: the judge was gone")
@@ -117,9 +131,11 @@ class Judge(ABC):
 
     Attributes:
         name: how the judge is called in tables.
+        waits: whether it spends its time waiting for a service, so that threads are worth while.
     """
 
     name: str
+    waits: bool = True
 
     @abstractmethod
     def judge(self, case: Case, task: Task) -> Verdict:
@@ -135,6 +151,7 @@ class RubricJudge(Judge):
     """The numeric part of the rubric; it does not read reasonings."""
 
     name = RUBRIC
+    waits = False
 
     def judge(self, case: Case, task: Task) -> Verdict:
         """See `Judge.judge`."""
@@ -211,14 +228,17 @@ def judge_all(
 ) -> Judgement:
     """Judge every case; what fails is unscored, and a judge that is gone is not asked any more.
 
+    It is gone once its service has failed several times in a row. A case that it refuses to judge,
+    or a reply without a score, says nothing of the next case.
+
     Args:
         judge: the judge.
         cases: what to judge.
         task: whose channels they are about.
-        workers: cases at a time.
+        workers: cases at a time, of a judge that waits for a service.
         on_verdict: called after every case.
     """
-    lock, failed = Lock(), 0  # calls in a row that failed
+    lock, failed = Lock(), 0  # calls in a row that the service failed
 
     def one(case: Case) -> Verdict:
         nonlocal failed
@@ -227,8 +247,9 @@ def judge_all(
                 return NOT_ASKED
             verdict = judge.judge(case, task)
         except (RoutingError, ServiceError) as error:
+            of_service = isinstance(error, ServiceError) or error.of_service
             with lock:
-                failed += 1
+                failed = failed + 1 if of_service else 0
             return Verdict(None, str(error))
         finally:
             on_verdict()
@@ -237,5 +258,5 @@ def judge_all(
                 failed = 0
         return verdict
 
-    with ThreadPoolExecutor(1 if isinstance(judge, RubricJudge) else workers) as pool:
+    with ThreadPoolExecutor(workers if judge.waits else 1) as pool:
         return Judgement(judge.name, tuple(pool.map(one, cases)))

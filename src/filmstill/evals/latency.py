@@ -13,7 +13,7 @@ from filmstill.router import Router
 WARM_UP = 5  # queries
 GIVE_UP_AFTER = 5
 """Calls in a row that a service failed before it counts as gone: the rest is not asked."""
-_SLOW_MS = 100.0  # a first call slower than this is a remote service or a large model
+_SLOW_MS = 100.0  # warming up a router whose first call takes longer is not worth the wait
 _NOT_ASKED = "not asked: the service was gone"
 
 
@@ -64,7 +64,8 @@ def timed_routes(
 ) -> tuple[list[Answer], Latency]:
     """Route queries one by one, as a service would, with the time that each took.
 
-    A fast local router routes a few queries first without being timed, so that caches are warm.
+    A fast router that nobody pays for routes a few queries first without being timed, so that
+    caches are warm.
     Time spent in `on_query` is in no figure. Where a language model answered, its time is that of
     the call, though the answer may come out of a journal now. A failed query's time counts.
 
@@ -74,7 +75,7 @@ def timed_routes(
         on_query: called after every query.
     """
     first, first_ms, first_cpu = _timed(router, queries[0])
-    fast = first_ms < _SLOW_MS and first.reply is None and not first.of_service
+    fast = not router.billed and first_ms < _SLOW_MS
     for query in queries[1:WARM_UP] if fast else ():
         _timed(router, query)
     answers, times, spent = [], [], []

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from filmstill.evals.bootstrap import mean_interval
 from filmstill.evals.latency import Answer, Latency
@@ -20,7 +21,7 @@ from filmstill.evals.metrics import (
 from filmstill.records import Routing
 from filmstill.router import Router
 from filmstill.task import Task
-from filmstill.weights import weights_array
+from filmstill.weights import FloatArray, weights_array
 
 _SUM_TOLERANCE = 1e-6
 INVALID_SCORE = 1  # what the rubric gives a routing with missing keys or none at all
@@ -98,44 +99,75 @@ class Scores:
         return plain
 
 
-def score(
-    router: Router, answers: Sequence[Answer], references: Sequence[Routing], latency: Latency
-) -> tuple[Scores, IntArray]:
-    """Compare answers with references, pair by pair.
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One router's answers beside the references, query by query.
 
-    Returns:
-        The figures, and the rubric score of every query, `(n,)`; 0 for one that was not asked.
+    Attributes:
+        places: indices of the queries with a valid routing.
+        routings: those routings.
+        predicted: their weights, `(n_valid, c)`.
+        reference: the references' weights for the same queries, `(n_valid, c)`.
+        rubric: rubric score per query, `(n,)`, 1 to 5; 0 for one that was not asked.
+        leading: 1 where the leading channel is right, else 0, `(n,)`; NaN without a valid routing.
+        errors: absolute error of every weight, `(n, c)`; NaN without a valid routing.
     """
-    task = router.task
-    rubric = np.full(len(references), INVALID_SCORE)
-    rubric[[index for index, answer in enumerate(answers) if not answer.asked]] = 0
-    places = [
-        index
+
+    places: list[int]
+    routings: list[Routing]
+    predicted: FloatArray
+    reference: FloatArray
+    rubric: IntArray
+    leading: FloatArray
+    errors: FloatArray
+
+
+def compare(answers: Sequence[Answer], references: Sequence[Routing], task: Task) -> Comparison:
+    """Compare answers with references, pair by pair."""
+    valid = [
+        (index, answer.routing)
         for index, answer in enumerate(answers)
         if answer.routing is not None and is_valid(answer.routing, task)
     ]
-    predicted = weights_array([answers[index].routing for index in places], task)  # type: ignore[misc]
-    reference = weights_array([references[index] for index in places], task)  # (n_valid, c)
-    none = np.full((1, len(task.channels)), np.nan)
-    rubric[places] = rubric_scores(predicted, reference) if places else []
-    errors = absolute_errors(predicted, reference) if places else none
+    places, routings = [index for index, _ in valid], [routing for _, routing in valid]
+    predicted = weights_array(routings, task)
+    reference = weights_array([references[index] for index in places], task)
+    rubric = np.array([INVALID_SCORE if answer.asked else 0 for answer in answers])
+    rubric[places] = rubric_scores(predicted, reference)
+    leading = np.full(len(answers), np.nan)
+    leading[places] = leading_matches(predicted, reference)
+    errors = np.full((len(answers), len(task.channels)), np.nan)
+    errors[places] = absolute_errors(predicted, reference)
+    return Comparison(places, routings, predicted, reference, rubric, leading, errors)
+
+
+def score(
+    router: Router, answers: Sequence[Answer], compared: Comparison, latency: Latency
+) -> Scores:
+    """The figures; at least one query was asked."""
+    places = compared.places
+    rubric = compared.rubric
     asked = rubric[rubric > 0]
-    low, high = mean_interval(asked) if len(asked) else (float("nan"), float("nan"))
+    low, high = mean_interval(asked)
+    leading, errors = compared.leading[places], compared.errors[places]
     replies = [answer.reply for answer in answers if answer.reply is not None]
-    scores = Scores(
+    return Scores(
         router=router.name,
-        queries=len(references),
+        queries=len(answers),
         unasked=int((rubric == 0).sum()),
-        valid=len(places) / max(1, len(asked)),
-        rubric=float(asked.mean()) if len(asked) else float("nan"),
+        valid=len(compared.places) / len(asked),
+        rubric=float(asked.mean()),
         rubric_low=low,
         rubric_high=high,
         distribution={str(value): int((rubric == value).sum()) for value in (5, 4, 3, 2, 1)},
-        leading=float(leading_matches(predicted, reference).mean()) if places else float("nan"),
-        mean_absolute_error=float(errors.mean()),
-        channel_errors=dict(zip(task.channel_names, map(float, errors.mean(axis=0)), strict=True)),
-        within_005=float(within(predicted, reference, EXACT).mean()) if places else float("nan"),
-        within_010=float(within(predicted, reference, CLOSE).mean()) if places else float("nan"),
+        leading=_mean(leading),
+        mean_absolute_error=_mean(errors),
+        channel_errors={
+            name: _mean(column)
+            for name, column in zip(router.task.channel_names, errors.T, strict=True)
+        },
+        within_005=_mean(within(compared.predicted, compared.reference, EXACT)),
+        within_010=_mean(within(compared.predicted, compared.reference, CLOSE)),
         latency=latency,
         format=_format(answers),
         timed=router.timed,
@@ -143,7 +175,10 @@ def score(
         tokens_in=float(np.mean([reply.tokens_in for reply in replies])) if replies else 0.0,
         tokens_out=float(np.mean([reply.tokens_out for reply in replies])) if replies else 0.0,
     )
-    return scores, rubric
+
+
+def _mean(values: npt.NDArray[Any]) -> float:
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def is_valid(routing: Routing, task: Task) -> bool:

@@ -20,7 +20,7 @@ class BaseRouter(Baseline):
         """Load the encoder.
 
         Raises:
-            BaseModelError: the base encoder is not found.
+            BaseModelError: the base encoder is not found or cannot be loaded.
             MissingExtraError: torch is not installed.
         """
         require("torch", "train", "the router base")

@@ -12,6 +12,8 @@ from filmstill.weights import RAW_STEPS, FloatArray, snap, weights_mapping
 class Baseline(Router):
     """A router that only predicts weights; it has no reasoning, confidence or evidence to give."""
 
+    explains = False
+
     @abstractmethod
     def predict(self, queries: Sequence[str]) -> FloatArray:
         """Raw weights `(n_queries, n_channels)`, not negative, each row with a sum above 0."""

@@ -16,6 +16,7 @@ class RecordedRouter(Router):
     """Answers from labelled examples; of several labels of a query, the first."""
 
     timed = False  # looking up takes no time that the recorded system took
+    explains = False
 
     def __init__(self, routings: dict[str, Routing], task: Task, name: str) -> None:
         """Take routings by `same_query`, and how to call the router in tables."""

@@ -13,7 +13,7 @@ queries: the surer it is, the less the counts matter. It is capped, since a few 
 it, and since the counts of one set of queries are of little worth for queries of another kind.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -50,9 +50,11 @@ class Decoder:
             sigma: root mean square error of the raw weights; kept within sensible bounds.
         """
         points, counts = np.unique(snap(labels, steps), axis=0, return_counts=True)
-        return cls(
-            steps, points, counts.astype(np.float64), float(np.clip(sigma, MIN_SIGMA, MAX_SIGMA))
-        )
+        return cls(steps, points, counts.astype(np.float64), MAX_SIGMA).with_sigma(sigma)
+
+    def with_sigma(self, sigma: float) -> "Decoder":
+        """The same labels and another error; see `fit`."""
+        return replace(self, sigma=float(np.clip(sigma, MIN_SIGMA, MAX_SIGMA)))
 
     def __call__(self, raw: FloatArray) -> FloatArray:
         """Most likely labels `(n, n_channels)` float64 for raw weights of the same shape."""

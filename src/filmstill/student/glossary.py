@@ -20,7 +20,7 @@ from anyascii import anyascii
 from filmstill.errors import ArtefactError
 
 PACKAGED = Path(__file__).with_name("glossary.tsv")
-"""The glossary that ships with the package: language, word, English; tab-separated."""
+"""The glossary that ships with the package: language, folded word, English; tab-separated."""
 
 _WORD = re.compile(r"(?:[^\W_]|[\u0900-\u0963\u200c\u200d])+")  # Indic vowel signs are no \w
 _ACCENTS = re.compile(r"[\u0300-\u036f\u064b-\u0655\u0640]")  # Latin, Cyrillic and Arabic ones
@@ -36,7 +36,6 @@ _SCRIPTS = (
 )
 _UNSPACED = ("ja", "zh")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
-_LATIN = re.compile(r"[a-z]")
 _CAPITALS = ("es", "fr", "pt", "it", "nl", "ru")  # languages that give capitals to names alone
 _JOINTS = {"'", "’", "-"}
 _GLUED = {"ar": ("و", "ف", "ب", "ل", "ك", "ال")}  # and, so, with, for, like, the
@@ -48,36 +47,43 @@ _LONGEST = 4  # words of an expression
 class Glossary:
     """Words of several languages with their English."""
 
-    def __init__(self, entries: Iterable[tuple[str, str, str]]) -> None:
+    def __init__(self, entries: Iterable[tuple[str, str, str]], *, folded: bool = False) -> None:
         """Take `(language, word or expression, English)`; later entries of a word do not count.
 
         Entries in English are words that another language's would be mistaken for.
+
+        Args:
+            entries: in any order.
+            folded: they are in lower case and without accents already, as in a file.
         """
         self._english: dict[str, dict[str, str]] = {}
         self._known: set[str] = set()
+        texts = set()  # many entries share one: a verb's forms, a word of several languages
         for language, foreign, english in entries:
-            key = _fold(foreign)
-            self._known.update(english.split())
+            key = foreign if folded else _fold(foreign)
+            texts.add(english)
             if language == _ENGLISH:
                 self._known.add(key)
                 continue
-            if language not in _UNSPACED:  # hyphens and apostrophes part words in queries too
+            # Hyphens and apostrophes part words in queries too.
+            if not key.isalnum() and language not in _UNSPACED:
                 key = " ".join(_WORD.findall(key))
             self._english.setdefault(language, {}).setdefault(key, english)
+        self._known.update(" ".join(texts).split())
         self._longest = {
             language: max(map(len, self._english[language]))
             for language in _UNSPACED
             if language in self._english
         }
         self._latin = {
-            language: {word for word in words if _LATIN.match(word)}
+            language: {word for word in words if "a" <= word[:1] <= "z"}
             for language, words in self._english.items()
             if language not in _UNSPACED
         }
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a glossary file, or the compressed one of a student.
+        """Read a glossary file, or the compressed one of a student; words in both are folded.
 
         Raises:
             ArtefactError: the file cannot be read, or a line has not three parts.
@@ -90,7 +96,7 @@ class Glossary:
             raise ArtefactError(
                 f"{path}: cannot be read ({error}); distil or copy the student again"
             ) from error
-        return cls(_entries(lines, path))
+        return cls(_entries(lines, path), folded=True)
 
     def language(self, query: str) -> str:
         """ISO code of the language a query is read as; `en` where nothing speaks against it."""
@@ -240,16 +246,19 @@ def _composed(text: str) -> str:
 
 def _fold(text: str) -> str:
     """Lower case, without accents; other signs as Unicode composes them."""
+    if text.isascii():
+        return text.lower()
     bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
     return unicodedata.normalize("NFKC", bare)
 
 
 def _entries(lines: list[str], path: Path) -> Iterator[tuple[str, str, str]]:
     for number, line in enumerate(lines, start=1):
-        parts = line.split("\t")
-        if len(parts) != 3:
+        try:
+            language, foreign, english = line.split("\t")
+        except ValueError:
             raise ArtefactError(
                 f"{path}, line {number}: not language, word and English by tabs; distil or copy "
                 f"the student again"
-            )
-        yield parts[0], parts[1], parts[2]
+            ) from None
+        yield language, foreign, english

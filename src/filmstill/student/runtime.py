@@ -60,7 +60,8 @@ class Network:
 
         Texts of like length share a batch, so that little is spent on padding.
         """
-        rows = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        # `encode_batch` would start threads on every core, whatever `threads` says.
+        rows = [self._tokenizer.encode(text).ids for text in texts]
         order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
         results: list[npt.NDArray[Any]] = [np.empty(0)] * len(rows)
         for start in range(0, len(order), BATCH):

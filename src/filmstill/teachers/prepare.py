@@ -44,7 +44,7 @@ def prepare(order: Order, watcher: Watcher, stop: threading.Event) -> Prepared:
     if not order.models:
         return _Run(order, None, watcher, stop).prepare()
     path = journal_path(order.out)
-    with only_one(path.with_suffix(".lock")), closing(Journal(path)) as journal:
+    with only_one(path.with_suffix(".lock"), order.out), closing(Journal(path)) as journal:
         return _Run(order, journal, watcher, stop).prepare()
 
 

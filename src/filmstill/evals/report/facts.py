@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from filmstill.data.description import histogram
 from filmstill.evals.cost import cost_per_million
 from filmstill.evals.evaluate import Evaluation, Result
 from filmstill.evals.judges import Judgement
@@ -90,11 +91,11 @@ def to_dict(facts: ReportFacts) -> dict[str, Any]:
                 "slices": [asdict(item) for item in result.slices],
                 "confusion": np.round(result.confusion, 3).tolist(),
                 "calibration": [asdict(item) for item in result.bins],
-                "judges": [_judged(item) for item in facts.judgements.get(row["router"], ())],
+                "judges": [item.to_dict() for item in facts.judgements.get(row["router"], ())],
             }
             for row, result in zip(rows_of(facts), evaluation.results, strict=True)
         ],
-        "training_labels": histogram(facts),
+        "training_labels": label_counts(facts),
         "differences": [asdict(item) for item in evaluation.differences],
         "hardest": evaluation.hardest,
         "answers": [answer_of(facts, index) for index in range(len(evaluation.examples))],
@@ -169,25 +170,13 @@ def slice_tables(facts: ReportFacts) -> list[dict[str, Any]]:
     return tables
 
 
-def _judged(judgement: Judgement) -> dict[str, Any]:
-    known = bool(judgement.scores)
-    return {
-        "judge": judgement.judge,
-        "mean": judgement.mean if known else None,
-        "interval": list(judgement.interval) if known else None,
-        "scored": len(judgement.scores),
-        "unscored": judgement.unscored,
-        "verdicts": [asdict(verdict) for verdict in judgement.verdicts],
-    }
-
-
-def histogram(facts: ReportFacts) -> list[dict[str, Any]]:
-    """Per channel, how many training labels have each weight of the grid; empty without labels."""
+def label_counts(facts: ReportFacts) -> list[dict[str, Any]]:
+    """Per channel, its mean and how many training labels are in each bin; empty without labels."""
     if facts.labels is None:
         return []
-    steps = facts.evaluation.task.steps
-    columns = np.rint(facts.labels * steps).astype(int).T  # (c, n)
+    weights, counts = histogram(facts.labels, facts.evaluation.task)
+    means = facts.labels.mean(axis=0)
     return [
-        {"channel": name, "counts": np.bincount(column, minlength=steps + 1).tolist()}
-        for name, column in zip(facts.evaluation.task.channel_names, columns, strict=True)
+        {"channel": name, "mean": float(mean), "weights": weights, "counts": counts[name]}
+        for name, mean in zip(counts, means, strict=True)
     ]

@@ -24,21 +24,17 @@ _LONGEST = 26  # letters of a router's name
 _SMALLEST = 1e-3  # the least that a logarithmic axis shows
 
 
-def distribution(labels: FloatArray, channels: Sequence[str], steps: int) -> str:
-    """One histogram of the training labels per channel; `labels` is `(n, c)`."""
+def distribution(channels: Sequence[dict[str, Any]]) -> str:
+    """One histogram of the training labels per channel; see `label_counts`."""
     figure = new_figure(9.6, 2.4)
     axes = figure.subplots(1, len(channels), sharey=True, squeeze=False)[0]
-    for index, (panel, name) in enumerate(zip(axes, channels, strict=True)):
-        counts = np.bincount(np.rint(labels[:, index] * steps).astype(int), minlength=steps + 1)
-        shares = 100 * counts[: steps + 1] / len(labels)
-        panel.bar(
-            np.arange(steps + 1) / steps,
-            shares,
-            width=0.8 / steps,
-            color=SERIES[index % len(SERIES)],
-        )
-        panel.axvline(labels[:, index].mean(), color=INK, linewidth=1, linestyle=(0, (3, 3)))
-        panel.set_title(f"{name}  {labels[:, index].mean():.2f}")
+    for index, (panel, channel) in enumerate(zip(axes, channels, strict=True)):
+        weights, counts = channel["weights"], np.array(channel["counts"])
+        shares = 100 * counts / counts.sum()
+        width = 0.8 * (weights[1] - weights[0])
+        panel.bar(weights, shares, width=width, color=SERIES[index % len(SERIES)])
+        panel.axvline(channel["mean"], color=INK, linewidth=1, linestyle=(0, (3, 3)))
+        panel.set_title(f"{channel['channel']}  {channel['mean']:.2f}")
         panel.set_xlabel("weight (dashed: mean)")
         panel.grid(axis="x", visible=False)
     axes[0].set_ylabel("labels, %")

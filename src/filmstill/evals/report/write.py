@@ -15,7 +15,7 @@ from filmstill.evals.report.facts import (
     ReportFacts,
     answer_of,
     before_and_after,
-    histogram,
+    label_counts,
     rows_of,
     slice_tables,
     to_dict,
@@ -66,6 +66,7 @@ def render(facts: ReportFacts) -> str:
     evaluation, rows = facts.evaluation, rows_of(facts)
     task = evaluation.task
     channels = task.channel_names
+    labels = label_counts(facts)
     with style():
         drawn = {
             "side_by_side": figures.side_by_side(rows),
@@ -74,9 +75,7 @@ def render(facts: ReportFacts) -> str:
             "calibration": figures.calibration(evaluation)
             if any(result.bins for result in evaluation.results)
             else "",
-            "distribution": figures.distribution(facts.labels, channels, task.steps)
-            if facts.labels is not None
-            else "",
+            "distribution": figures.distribution(labels) if labels else "",
         }
     page: str = environment.from_string(source.read_text(encoding="utf-8")).render(
         facts=facts,
@@ -86,7 +85,7 @@ def render(facts: ReportFacts) -> str:
         rows=rows,
         figures=drawn,
         slices=slice_tables(facts),
-        histogram=histogram(facts),
+        labels=labels,
         samples=before_and_after(facts),
         hardest=[answer_of(facts, index) for index in evaluation.hardest],
     )

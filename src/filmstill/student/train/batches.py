@@ -1,16 +1,16 @@
 """Queries as tensors, in batches of like length."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from filmstill.records import Example
-from filmstill.task import Task
-from filmstill.weights import weights_array
+from filmstill.errors import BaseModelError
+from filmstill.student.base import BaseModel
+from filmstill.weights import FloatArray
 
 _POOL = 32  # batches' worth of shuffled examples that are sorted by length together
 
@@ -38,19 +38,27 @@ class Encoded:
         return ids, mask, self.labels[list(indices)]
 
 
-def encode(
-    examples: Sequence[Example],
-    task: Task,
-    tokenizer: Tokenizer,
-    pad_id: int,
-    read: Callable[[str], str] = str,
-) -> Encoded:
-    """Tokenise labelled examples; `read` is what happens to a query first."""
-    routings = [example.routing for example in examples if example.routing is not None]
-    texts = [read(example.query) for example in examples]
-    rows = [item.ids for item in tokenizer.encode_batch(texts)]
-    labels = torch.tensor(weights_array(routings, task), dtype=torch.float32)
-    return Encoded(rows, labels, pad_id)
+def open_tokenizer(base: BaseModel, max_tokens: int) -> Tokenizer:
+    """The base's tokenizer, which cuts texts to so many tokens and fills none up.
+
+    Raises:
+        BaseModelError: it cannot be loaded.
+    """
+    try:
+        tokenizer = Tokenizer.from_file(str(base.folder / "tokenizer.json"))
+    except Exception as error:  # the library raises bare Exception
+        raise BaseModelError(
+            f"base model {base.folder}: tokenizer.json cannot be loaded ({error})"
+        ) from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_tokens)
+    return tokenizer
+
+
+def encode(texts: Sequence[str], labels: FloatArray, tokenizer: Tokenizer, pad_id: int) -> Encoded:
+    """Tokenise queries as the student reads them; `labels` is `(n, n_channels)`."""
+    rows = [item.ids for item in tokenizer.encode_batch(list(texts))]
+    return Encoded(rows, torch.tensor(labels, dtype=torch.float32), pad_id)
 
 
 def epoch_batches(rows: Sequence[Sequence[int]], size: int, seed: int) -> list[list[int]]:

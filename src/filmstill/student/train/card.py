@@ -21,7 +21,7 @@ Gives a search query one weight per channel, in steps of {step:g} that sum to 1.
 - Data: {examples:,} labelled examples with {distinct:,} distinct queries from `{file}`
   (SHA-256 `{data_hash}`), of which {validation:,} were held out; {rejected:,} lines were rejected.
 - {epochs} epochs, the best was epoch {best}; seed {seed}; {seconds:,.0f} seconds in all.
-
+{assistants}
 ## Scores on the held-out queries
 | queries | rubric score (1 to 5) | leading channel | mean absolute error |
 |---|---|---|---|
@@ -51,6 +51,10 @@ _GLOSSARY = (
     "Queries in Arabic, Chinese, Dutch, French, German, Hindi, Italian, Japanese, Korean,\n"
     "  Portuguese, Russian and Spanish are read word by word through a glossary, as English."
 )
+_ASSISTED = (
+    "- Half of what it learned is the mean of {count} other students, asked about the same\n"
+    "  queries.\n"
+)
 _NO_GLOSSARY = "Queries are read as they are, in any language."
 
 
@@ -75,6 +79,7 @@ def card_text(task: Task, facts: dict[str, Any]) -> str:
         best=facts["training"]["best_epoch"],
         seed=facts["config"]["seed"],
         seconds=facts["seconds"],
+        assistants=_ASSISTED.format(count=len(facts["assistants"])) if facts["assistants"] else "",
         score_n=scores["queries"],
         rubric=scores["rubric"],
         leading=scores["leading"],

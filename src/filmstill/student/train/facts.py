@@ -12,7 +12,7 @@ from filmstill.data.reading import ExampleFile
 from filmstill.evals.metrics import absolute_errors, leading_matches, rubric_scores
 from filmstill.query import same_query
 from filmstill.records import Example
-from filmstill.student.decode import Decoder
+from filmstill.student.decode import MAX_SIGMA, Decoder
 from filmstill.student.runtime import mixed
 from filmstill.student.train.calibration import fit_confidence
 from filmstill.task import Task
@@ -54,7 +54,7 @@ def what_validation_tells(
 
     `labels` are those of training, `(n, c)`; `raw` and `reference` those of validation.
     """
-    decoder = _decoder(labels, raw, reference, task)
+    decoder = Decoder.fit(labels, task.steps, _error(raw, reference))
     decoded = decoder(raw)
     scores = {
         "queries": len(reference),
@@ -87,15 +87,17 @@ def share_of_network(
         task: for its grid.
     """
     errors = []
+    decoder = Decoder.fit(labels, task.steps, MAX_SIGMA)
     for share in SHARES:
         raw = mixed(network, ngrams, share)
-        decoded = _decoder(labels, raw, reference, task)(raw)
+        decoded = decoder.with_sigma(_error(raw, reference))(raw)
         errors.append(float(absolute_errors(decoded, reference).mean()))
     return SHARES[int(np.argmin(errors))]
 
 
-def _decoder(labels: FloatArray, raw: FloatArray, reference: FloatArray, task: Task) -> Decoder:
-    return Decoder.fit(labels, task.steps, float(np.sqrt(np.mean((raw - reference) ** 2))))
+def _error(raw: FloatArray, reference: FloatArray) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean((raw - reference) ** 2)))
 
 
 def libraries() -> dict[str, str]:

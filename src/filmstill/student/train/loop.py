@@ -1,8 +1,10 @@
 """The training loop: soft cross-entropy, best epoch kept, resumable after every epoch."""
 
 import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,6 +131,24 @@ def predict(net: StudentNet, data: Encoded) -> Tensor:
             ids, mask, _ = data.batch(indices)
             parts.append(torch.softmax(net(ids, mask), dim=-1))
     return torch.cat(parts)
+
+
+@contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """Let torch use so many threads inside the block; 0 takes all cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or cores())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def cores() -> int:
+    """Cores this process may use, which in a container are fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def has_fast_bfloat16() -> bool:

@@ -1,23 +1,20 @@
 """One distillation run, step by step: read, split, train, export, check, write the manifest."""
 
 import gzip
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from tokenizers import Tokenizer
 
 from filmstill.config import DistillConfig
 from filmstill.data.reading import ExampleFile, load_labelled, write_rejects
 from filmstill.data.split import families, split
-from filmstill.errors import BaseModelError, DataError, InputError
+from filmstill.errors import DataError, InputError
 from filmstill.files import is_there, make_folder, only_one, sha256_of, storage_errors, write_text
 from filmstill.query import same_query
 from filmstill.records import Example
@@ -25,7 +22,8 @@ from filmstill.student.artefact import Layout, write_manifest
 from filmstill.student.base import BaseModel, find_base
 from filmstill.student.glossary import PACKAGED, Glossary
 from filmstill.student.runtime import mixed
-from filmstill.student.train.batches import encode
+from filmstill.student.train.assist import assistant_facts, with_assistants
+from filmstill.student.train.batches import encode, open_tokenizer
 from filmstill.student.train.card import card_text
 from filmstill.student.train.checkpoint import load_checkpoint
 from filmstill.student.train.export import export
@@ -35,7 +33,14 @@ from filmstill.student.train.facts import (
     share_of_network,
     what_validation_tells,
 )
-from filmstill.student.train.loop import ProgressCallback, fit, has_fast_bfloat16, predict
+from filmstill.student.train.loop import (
+    ProgressCallback,
+    cores,
+    fit,
+    has_fast_bfloat16,
+    predict,
+    torch_threads,
+)
 from filmstill.student.train.net import build_net, pad_id_of
 from filmstill.student.train.ngrams import fit_ngrams
 from filmstill.task import Task
@@ -66,6 +71,7 @@ def distill(
     *,
     task: Task | None = None,
     config: DistillConfig | None = None,
+    assistants: Sequence[str | Path] = (),
     resume: bool = False,
     force: bool = False,
     progress: ProgressCallback | None = None,
@@ -78,6 +84,7 @@ def distill(
         out: the student's folder; made if need be.
         task: what is routed; the built-in video search where None.
         config: the settings; defaults where None.
+        assistants: folders of students whose mean is mixed into what is learned; see `assist`.
         resume: go on after the last finished epoch of a run that was stopped.
         force: replace a finished student in `out`.
         progress: called after every training step.
@@ -86,6 +93,7 @@ def distill(
     Raises:
         InputError: `out` holds a finished student or a stopped run, and neither `force` nor
             `resume` says what to do with it; or the file has too few examples.
+        ArtefactError: an assistant is no student of these channels.
         BaseModelError: the base encoder is not found or not the one expected.
         TrainingError: the run cannot be resumed, or the export does not equal the trained network.
         StorageError: a file cannot be read or written; the state of the last epoch is kept.
@@ -96,13 +104,16 @@ def distill(
     file = _read(train, task)
     base = find_base(config.base)
     make_folder(layout.training)
-    with only_one(layout.training / "lock"):
+    with only_one(layout.training / "lock", layout.folder):
         made = layout.making
         shutil.rmtree(made.folder, ignore_errors=True)  # leftovers of a run with other settings
         make_folder(made.folder)
         if file.rejects:
             write_rejects(file, layout.folder / "rejects.jsonl")
-        facts = _make(file, task, config, base, layout, resume=resume, progress=progress, say=say)
+        helpers = [Path(folder) for folder in assistants]
+        facts = _make(
+            file, task, config, base, helpers, layout, resume=resume, progress=progress, say=say
+        )
         facts["seconds"] = round(time.monotonic() - started, 1)
         write_text(made.task, task.to_toml())
         write_text(made.card, card_text(task, facts))
@@ -117,6 +128,7 @@ def _make(
     task: Task,
     config: DistillConfig,
     base: BaseModel,
+    assistants: list[Path],
     layout: Layout,
     *,
     resume: bool,
@@ -132,16 +144,26 @@ def _make(
     tokenizer = _copy_tokenizer(base, made, config.max_tokens)
     glossary = _copy_glossary(made) if config.glossary else None
     read = Glossary.load(glossary).read if glossary else str
-    held_out = encode(validation, task, tokenizer, pad_id, read)
-    run = _identity(file, task, config, base)
+    texts, held_out_texts = ([read(item.query) for item in part] for part in (training, validation))
+    labels, reference = _labels(training, task), _labels(validation, task)
+    held_out = encode(held_out_texts, reference, tokenizer, pad_id)
+    learned = with_assistants(
+        labels,
+        [example.query for example in training],
+        assistants,
+        task,
+        threads=config.threads or cores(),
+        say=say,
+    )
+    run = {**_identity(file, task, config, base), "assistants": assistant_facts(assistants)}
     start = load_checkpoint(layout.state, run) if resume and is_there(layout.state) else None
     if start:
         say(f"Resuming after epoch {start.epoch}")
-    with _threads(config.threads):
+    with torch_threads(config.threads):
         net = build_net(base, len(task.channels), config.dropout, config.seed)
         state = fit(
             net,
-            encode(training, task, tokenizer, pad_id, read),
+            encode(texts, learned, tokenizer, pad_id),
             held_out,
             config,
             start=start,
@@ -157,20 +179,20 @@ def _make(
             tokenizer=made.tokenizer,
             max_tokens=config.max_tokens,
             pad_id=pad_id,
-            queries=[read(example.query) for example in validation],
+            queries=held_out_texts,
             expected=predict(net, held_out).numpy().astype(np.float64),
         )
     say("Fitting the n-gram model")
-    labels, reference = _labels(training, task), _labels(validation, task)
-    ngrams = fit_ngrams([read(example.query) for example in training], labels)
+    ngrams = fit_ngrams(texts, learned)
     with storage_errors("write", made.ngrams):
         ngrams.save(made.ngrams)
-    counted = ngrams.weights([read(example.query) for example in validation])
+    counted = ngrams.weights(held_out_texts)
     share = share_of_network(raw, counted, labels, reference, task)
     return {
         "base": {"name": base.name, "sha256": base.sha256},
         "data": data_facts(file, training, validation),
         "config": {**asdict(config), "epochs": config.epochs_for(len(training))},
+        "assistants": assistant_facts(assistants),
         "model": {"max_tokens": config.max_tokens, "pad_id": pad_id, "share": share},
         "ngrams": ngrams.to_json(),
         **what_validation_tells(task, labels, mixed(raw, counted, share), reference),
@@ -227,15 +249,7 @@ def _move(made: Layout, layout: Layout) -> None:
 def _copy_tokenizer(base: BaseModel, made: Layout, max_tokens: int) -> Tokenizer:
     with storage_errors("copy the tokenizer to", made.tokenizer):
         shutil.copyfile(base.folder / made.tokenizer.name, made.tokenizer)
-    try:
-        tokenizer = Tokenizer.from_file(str(made.tokenizer))
-    except Exception as error:  # the library raises bare Exception
-        raise BaseModelError(
-            f"base model {base.folder}: tokenizer.json cannot be loaded ({error})"
-        ) from error
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
-    return tokenizer
+    return open_tokenizer(base, max_tokens)
 
 
 def _copy_glossary(made: Layout) -> Path:
@@ -256,21 +270,3 @@ def _identity(
 
 def _labels(examples: list[Example], task: Task) -> FloatArray:
     return weights_array([example.routing for example in examples if example.routing], task)
-
-
-@contextmanager
-def _threads(threads: int) -> Iterator[None]:
-    """Let torch use so many threads inside the block; 0 takes all cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or _cores())
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _cores() -> int:
-    """Cores this process may use, which in a container are fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
