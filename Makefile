@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SHIPPED := src/filmstill/tasks/video-search
 TEACHER ?= ../shared/teacher
 
-.PHONY: demo demo-llm test test-slow bench bench-distill bench-labelling bench-teacher leakage student docs format clean help
+.PHONY: demo demo-labels demo-llm test test-slow bench bench-bulk bench-distill bench-labelling bench-teacher leakage student docs format clean help
 
 help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -20,7 +20,7 @@ test: $(VENV)/.ready-dev ## every check: format, lint, types, tests
 	$(BIN)/mypy
 	$(BIN)/pytest
 
-test-slow: $(VENV)/.ready-dev ## the checks that take minutes or need root
+test-slow: $(VENV)/.ready-ray ## the checks that take minutes or need root
 	$(BIN)/pytest -m slow
 
 bench: $(VENV)/.ready ## latency, throughput, memory and size of a student
@@ -29,10 +29,16 @@ bench: $(VENV)/.ready ## latency, throughput, memory and size of a student
 demo-llm: $(VENV)/.ready-llm ## the same comparison with a small language model (some minutes)
 	$(BIN)/python examples/demo_llm.py
 
-student: $(VENV)/.ready ## distil the shipped student again (some twenty minutes)
-	$(BIN)/filmstill grow --out runs/student/train.jsonl --count 32000 --force
+demo-labels: $(VENV)/.ready-llm ## label queries with the same small language model (some minutes)
+	$(BIN)/python examples/label_llm.py
+
+student: $(VENV)/.ready ## distil the shipped student again: three assistants, then the student (two hours)
+	$(BIN)/filmstill prepare --out runs/student/train.jsonl --count 40000 --force
+	for seed in 1 2 3; do $(BIN)/filmstill distill runs/student/train.jsonl --epochs 6 \
+	  --dropout 0.05 --seed $$seed --out runs/student/assistant-$$seed --force || exit 1; done
 	$(BIN)/filmstill distill runs/student/train.jsonl --epochs 6 --dropout 0.05 \
-	  --out runs/student/student --force
+	  --assistant runs/student/assistant-1 --assistant runs/student/assistant-2 \
+	  --assistant runs/student/assistant-3 --out runs/student/student --force
 	$(BIN)/filmstill evaluate --router runs/student/student --router tfidf --router mean \
 	  --set $(SHIPPED)/evaluation.jsonl --train runs/student/train.jsonl
 
@@ -44,6 +50,9 @@ bench-distill: $(VENV)/.ready ## how long 10,000 examples take to distil (some m
 
 bench-labelling: $(VENV)/.ready-dev ## labelling against a service that misbehaves, and under kill -9 (some minutes)
 	$(BIN)/python benchmarks/labelling.py
+
+bench-bulk: $(VENV)/.ready-ray ## one worker against two on Ray
+	$(BIN)/python benchmarks/bulk.py
 
 bench-teacher: $(VENV)/.ready ## distil the real teacher's labels in TEACHER and evaluate
 	$(BIN)/python benchmarks/teacher.py $(TEACHER)
@@ -72,6 +81,11 @@ $(VENV)/.ready: $(VENV)/.made pyproject.toml constraints.txt
 $(VENV)/.ready-dev: $(VENV)/.ready
 	@echo "Installing the tools the checks need"
 	@$(PIP) install --constraint constraints.txt --editable '.[train,plot,openai,bedrock,dev]'
+	@touch $@
+
+$(VENV)/.ready-ray: $(VENV)/.ready-dev
+	@echo "Installing Ray (once)"
+	@$(PIP) install --constraint constraints.txt --editable '.[ray]'
 	@touch $@
 
 $(VENV)/.ready-llm: $(VENV)/.ready

@@ -443,16 +443,47 @@ def test_ctrl_c_keeps_what_was_answered(
     out = tmp_path / "train.jsonl"
     words = ("--queries", given, "--teacher", MODEL, "--out", out, "--workers", 1)
 
-    def interrupt(self: Bars, done: int, spent: float) -> None:
+    def interrupt(self: Bars, done: int, spent: float, rejected: int = 0) -> None:
         raise KeyboardInterrupt
 
     with serve(teach) as running:
         with monkeypatch.context() as patched:
             patched.setattr(Bars, "step", interrupt)
-            assert run(*words).exit_code == 1
+            stopped = run(*words)
+            assert stopped.exit_code == 1
+            assert "run the same command again to go on" in stopped.stderr
         assert not out.exists()
         assert threading.active_count() < 20
         assert 1 <= len(running.requests) < len(QUERIES)
         assert run(*words).exit_code == 0
         assert len(running.requests) == len(QUERIES)
     assert queries_of(out) == QUERIES
+
+
+@pytest.mark.parametrize("source", ["corpus", "teacher"])
+def test_the_file_is_what_bedrock_takes(source: str, serve: Serve, tmp_path: Path) -> None:
+    """The rules of AWS's sample validator, which is stricter than the documentation."""
+    out = tmp_path / "train.jsonl"
+    with serve(teach):
+        words = ("--teacher", MODEL) if source == "teacher" else ()
+        result = run("--count", 100, "--out", out, *words)
+    assert result.exit_code == 0, result.output
+    assert "distils from" not in result.stderr
+    lines = out.read_text(encoding="utf-8").splitlines()
+    assert 100 <= len(lines) <= 15_000
+    for line in lines:
+        assert len(line.encode()) <= 16_000
+        found = json.loads(line)
+        assert set(found) == {"schemaVersion", "system", "messages"}
+        assert found["schemaVersion"] == "bedrock-conversation-2024"
+        assert [set(item) for item in found["system"]] == [{"text"}]
+        assert [set(turn) for turn in found["messages"]] == [{"role", "content"}] * 2
+        assert [turn["role"] for turn in found["messages"]] == ["user", "assistant"]
+        for turn in found["messages"]:
+            [content] = turn["content"]
+            assert list(content) == ["text"]
+            assert content["text"].strip()
+    checked = CliRunner().invoke(cli, ["check", str(out)], standalone_mode=False)
+    assert checked.return_value == 0
+    few = run("--count", 99, "--out", tmp_path / "few.jsonl")
+    assert "Amazon Bedrock distils from 100 to 15,000 records" in few.stderr

@@ -15,7 +15,7 @@ class _Silent:
     def begin(self, what: str, total: int | None) -> None:
         """See `Watcher.begin`."""
 
-    def step(self, done: int, spent: float) -> None:
+    def step(self, done: int, spent: float, rejected: int = 0) -> None:
         """See `Watcher.step`."""
 
 

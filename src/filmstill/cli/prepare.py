@@ -112,14 +112,14 @@ def prepare(
       filmstill prepare --out train.jsonl --teacher openai:gpt-4o-mini --queries log.txt
     """
     from filmstill.cli.prepare_files import label_files
-    from filmstill.cli.prepare_screen import show_estimate, show_prepared, watching
+    from filmstill.cli.prepare_screen import KEPT, show_estimate, show_prepared, watching
     from filmstill.data.corpus import plan_path
     from filmstill.errors import InputError
     from filmstill.files import is_there
     from filmstill.models.chat import is_model
     from filmstill.models.prices import load_prices
     from filmstill.task import Task
-    from filmstill.teachers.order import Order
+    from filmstill.teachers.order import Order, journal_path
     from filmstill.teachers.plan import Plan, read_words, with_words
     from filmstill.teachers.prepare import prepare as run
 
@@ -163,6 +163,11 @@ def prepare(
     if is_there(out) and not force:
         raise InputError(f"{out}: the file exists; give another --out, or --force to replace it")
     stop = threading.Event()
-    with watching() as watcher:
-        prepared = run(order, watcher, stop)
+    try:
+        with watching() as watcher:
+            prepared = run(order, watcher, stop)
+    except KeyboardInterrupt:
+        if order.models:
+            click.echo(f"{KEPT.format(journal=journal_path(out))}", err=True)
+        raise
     return show_prepared(prepared, order)

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from filmstill.teachers.order import Order, Prepared
 
 _SHOWN = 16
+KEPT = (
+    "All answers are kept in {journal}: run the same command again to go on, or with --finish to "
+    "write what is there."
+)
+BEDROCK_MIN, BEDROCK_MAX = 100, 15_000
+"""Records that a distillation job on Amazon Bedrock takes."""
 
 
 class Bars:
@@ -37,14 +43,15 @@ class Bars:
         """See `Watcher.begin`."""
         self._id = self._bars.add_task(what, total=total, extra="")
 
-    def step(self, done: int, spent: float) -> None:
+    def step(self, done: int, spent: float, rejected: int = 0) -> None:
         """See `Watcher.step`."""
         if self._id is None:
             return
         speed = self._bars.tasks[-1].speed
-        rate = f"{speed:.1f}/s " if speed else ""
-        extra = f"{rate}{spent:.2f} USD" if spent else rate
-        self._bars.update(self._id, completed=done, extra=extra)
+        parts = [f"{speed:.1f}/s"] if speed else []
+        parts += [f"{spent:.2f} USD"] if spent else []
+        parts += [f"{rejected:,} rejected"] if rejected else []
+        self._bars.update(self._id, completed=done, extra="  ".join(parts))
 
 
 @contextmanager
@@ -60,9 +67,8 @@ def show_prepared(prepared: "Prepared", order: "Order") -> int:
     if not prepared.examples:
         reason = prepared.stopped or f"{prepared.pending:,} calls failed"
         err().print(
-            f"Stopped: {reason}. {prepared.calls:,} answers came in this run{cost}. All answers "
-            f"are kept in {journal_path(order.out)}: run the same command again to go on, or with "
-            f"--finish to write what is there.",
+            f"Stopped: {reason}. {prepared.calls:,} answers came in this run{cost}. "
+            f"{KEPT.format(journal=journal_path(order.out))}",
             soft_wrap=True,
         )
         return 1
@@ -83,6 +89,10 @@ def show_prepared(prepared: "Prepared", order: "Order") -> int:
         )
     if prepared.rejected:
         click.echo(f"{prepared.rejected:,} rejected, in {rejects_path(order.out)}", err=True)
+    if not BEDROCK_MIN <= prepared.examples <= BEDROCK_MAX:
+        click.echo(
+            f"Amazon Bedrock distils from {BEDROCK_MIN:,} to {BEDROCK_MAX:,} records", err=True
+        )
     if prepared.pending:
         click.echo(f"{prepared.pending:,} are not labelled yet", err=True)
     return 0

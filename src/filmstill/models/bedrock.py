@@ -67,6 +67,10 @@ class BedrockModel(ChatModel):
             ) from error
         self.place = str(self._client.meta.endpoint_url)
 
+    def close(self) -> None:
+        """See `ChatModel.close`."""
+        self._client.close()
+
     def ask(self, prompt: Prompt) -> Completion:
         """See `ChatModel.ask`."""
         errors = self._errors

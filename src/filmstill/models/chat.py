@@ -76,6 +76,9 @@ class ChatModel(ABC):
         answer = self.ask(prompt)
         return replace(answer, milliseconds=(time.perf_counter() - start) * 1000)
 
+    def close(self) -> None:  # noqa: B027 - most have nothing to close
+        """Close the connections to the service; the model cannot be asked any more."""
+
     @abstractmethod
     def ask(self, prompt: Prompt) -> Completion:
         """What `complete` times.
@@ -95,6 +98,10 @@ class Wrapper(ChatModel):
         self.address = model.address
         self.place = model.place
         self.model = model
+
+    def close(self) -> None:
+        """See `ChatModel.close`."""
+        self.model.close()
 
 
 def is_model(address: str) -> bool:

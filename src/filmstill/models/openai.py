@@ -44,6 +44,10 @@ class OpenAIModel(ChatModel):
                 f"and OPENAI_BASE_URL for another server than OpenAI's"
             ) from error
 
+    def close(self) -> None:
+        """See `ChatModel.close`."""
+        self._client.close()
+
     def ask(self, prompt: Prompt) -> Completion:
         """See `ChatModel.ask`."""
         api = self._openai

@@ -51,12 +51,14 @@ class Asked:
     """How a first pass went.
 
     Attributes:
-        done: answers that are there now, refusals included.
-        failed: calls the service failed to the end.
+        done: labels that are there now, those included that cannot be used.
+        rejected: labels that cannot be used.
+        failed: labels the service failed to the end.
         stopped: why the pass ended early; None where it did not.
     """
 
     done: int = 0
+    rejected: int = 0
     failed: int = 0
     stopped: Exception | None = None
     in_a_row: int = field(default=0, repr=False)
@@ -82,7 +84,7 @@ def ask_all(
     samples: int,
     workers: int,
     stop: threading.Event,
-    on_answer: Callable[[], None] = lambda: None,
+    on_answer: Callable[[Asked], None] = lambda asked: None,
 ) -> Asked:
     """Have a teacher label queries, several at a time; what it says is in its journal afterwards.
 
@@ -92,7 +94,7 @@ def ask_all(
         samples: labels per query.
         workers: calls at a time.
         stop: set it to end the pass after the calls under way.
-        on_answer: called after every label, from this thread.
+        on_answer: called after every label with how it goes, from this thread.
 
     Raises:
         StorageError: the journal cannot be written.
@@ -161,7 +163,7 @@ def _each(queries: Iterable[str], samples: int) -> Iterator[tuple[str, int]]:
 
 
 def _settle(
-    running: set[Future[Routing]], asked: Asked, on_answer: Callable[[], None]
+    running: set[Future[Routing]], asked: Asked, on_answer: Callable[[Asked], None]
 ) -> set[Future[Routing]]:
     """Wait for at least one call and take note of how it went; those still under way."""
     finished, running = wait(running, return_when=FIRST_COMPLETED)
@@ -178,6 +180,7 @@ def _settle(
             raise error
         else:
             asked.done += 1
+            asked.rejected += error is not None
             asked.in_a_row = 0
-        on_answer()
+        on_answer(asked)
     return running

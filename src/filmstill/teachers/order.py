@@ -23,8 +23,8 @@ class Watcher(Protocol):
     def begin(self, what: str, total: int | None) -> None:
         """A part of the run begins; it has so many steps, where that is known."""
 
-    def step(self, done: int, spent: float) -> None:
-        """So many steps are done and so many dollars spent, in all."""
+    def step(self, done: int, spent: float, rejected: int = 0) -> None:
+        """So many steps are done, dollars spent and labels rejected, in all."""
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,12 @@ def prepare(order: Order, watcher: Watcher, stop: threading.Event) -> Prepared:
     if not order.models:
         return _Run(order, None, watcher, stop).prepare()
     path = journal_path(order.out)
-    with only_one(path.with_suffix(".lock"), order.out), closing(Journal(path)) as journal:
-        return _Run(order, journal, watcher, stop).prepare()
+    with (
+        only_one(path.with_name(f".{order.out.name}.lock"), order.out),
+        closing(Journal(path)) as journal,
+        closing(_Run(order, journal, watcher, stop)) as run,
+    ):
+        return run.prepare()
 
 
 @dataclass
@@ -67,6 +71,11 @@ class _Run:
                     f"price with --prices FILE"
                 )
         self.budget = Budget(self.order.max_cost, self._paid())
+
+    def close(self) -> None:
+        """Close the connections to services."""
+        for model in self.meters:
+            model.close()
 
     def _paid(self) -> float:
         """US dollars for all that the journal holds."""
@@ -187,20 +196,15 @@ class _Run:
         samples = self.order.config.samples
         total = sum(isinstance(item, Example) for item in source()) * samples
         self.watcher.begin(f"{teacher.name} labels", total)
-        done = 0
-
-        def step() -> None:
-            nonlocal done
-            done += 1
-            self.watcher.step(done, self.budget.spent)
-
         return ask_all(
             teacher,
             (item.query for item in source() if isinstance(item, Example)),
             samples=samples,
             workers=self.order.config.workers,
             stop=self.stop,
-            on_answer=step,
+            on_answer=lambda asked: self.watcher.step(
+                asked.done + asked.failed, self.budget.spent, asked.rejected
+            ),
         )
 
     def _write_files(
