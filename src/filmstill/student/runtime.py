@@ -118,7 +118,10 @@ class StudentModel:
         """
         glossary = self._glossary
         texts = [glossary.read(query, language) for query in queries] if glossary else queries
-        return mixed(self._network.weights(texts), self._ngrams.weights(texts), self._share)
+        weights = self._network.weights(texts)
+        if self._share == 1:  # the other model's word would not count
+            return weights
+        return mixed(weights, self._ngrams.weights(texts), self._share)
 
 
 def mixed(network: FloatArray, ngrams: FloatArray, share: float) -> FloatArray:
