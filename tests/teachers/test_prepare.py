@@ -120,6 +120,7 @@ def test_queries_of_ones_own_are_labelled_in_order(
     card = Path(f"{out}.card.md").read_text(encoding="utf-8")
     assert f"5 by {kind}:small" in card
     assert "audio 100.0%" in card
+    assert "500 tokens in, 100 out" in card
     assert not Path(f"{out}.rejects.jsonl").exists()
     _, _, body = running.requests[0]
     if kind == "openai":
@@ -487,3 +488,15 @@ def test_the_file_is_what_bedrock_takes(source: str, serve: Serve, tmp_path: Pat
     assert checked.return_value == 0
     few = run("--count", 99, "--out", tmp_path / "few.jsonl")
     assert "Amazon Bedrock distils from 100 to 15,000 records" in few.stderr
+
+
+def test_two_runs_on_one_file_do_not_meet(serve: Serve, given: Path, tmp_path: Path) -> None:
+    import fcntl
+
+    out = tmp_path / "train.jsonl"
+    with (tmp_path / ".train.jsonl.lock").open("w") as held, serve(teach) as running:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        result = run("--queries", given, "--teacher", MODEL, "--out", out)
+        assert "another process is at work here" in result.error
+        assert not running.requests
+    assert not out.exists()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from filmstill.cli.options import PATH, json_option, read_task, task_option
+from filmstill.cli.options import ADDRESSES, PATH, json_option, read_task, task_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from filmstill.router import Router
     from filmstill.task import Task
 
-ADDRESSES = (
-    "A student's folder; filmstill (the shipped student); mean, tfidf or base (the encoder before "
-    "distillation); recorded:FILE; openai:MODEL; bedrock:MODEL_ID_OR_ARN."
-)
 JOURNAL = "journal.sqlite"
 RESERVED = "reference"  # stands among the routers in answers.csv
 

@@ -11,6 +11,10 @@ from filmstill.bulk.engine import ENGINES, LOCAL
 from filmstill.task import BUILTIN, Task
 
 PATH = click.Path(path_type=Path)
+ADDRESSES = (
+    "A student's folder; filmstill (the shipped student); mean, tfidf or base (the encoder before "
+    "distillation); recorded:FILE; openai:MODEL; bedrock:MODEL_ID_OR_ARN."
+)
 
 task_option = click.option(
     "--task",

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from filmstill.cli.options import PATH, engine_option, json_option, read_task, task_option
+from filmstill.cli.options import (
+    ADDRESSES,
+    PATH,
+    engine_option,
+    json_option,
+    read_task,
+    task_option,
+)
 from filmstill.errors import FilmstillError
 
 if TYPE_CHECKING:
@@ -34,10 +41,10 @@ _BAR_WIDTH = 30
 @click.option(
     "--router",
     "address",
-    metavar="DIR",
+    metavar="ADDRESS",
     envvar="FILMSTILL_ROUTER",
     show_envvar=True,
-    help="A student's folder, or a baseline.  [default: the student that ships with Filmstill]",
+    help=f"{ADDRESSES}  [default: filmstill]",
 )
 @click.option("--explain", is_flag=True, help="Add the reasoning and what each word speaks for.")
 @click.option("--raw", is_flag=True, help="Leave the weights off the grid, with four decimals.")

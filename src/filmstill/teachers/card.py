@@ -28,9 +28,11 @@ _CORPUS = (
 )
 
 
-def card_text(order: Order, output: Output, written: Written | None, spent: float) -> str:
-    """The card as Markdown."""
-    rows = _rows(order, output, written, spent)
+def card_text(
+    order: Order, output: Output, written: Written | None, spent: float, tokens: tuple[int, int]
+) -> str:
+    """The card as Markdown; dollars and tokens (in, out) are those of all runs on the file."""
+    rows = _rows(order, output, written, spent, tokens)
     return _CARD.format(
         name=order.out.name,
         examples=output.examples,
@@ -43,7 +45,7 @@ def card_text(order: Order, output: Output, written: Written | None, spent: floa
 
 
 def _rows(
-    order: Order, output: Output, written: Written | None, spent: float
+    order: Order, output: Output, written: Written | None, spent: float, tokens: tuple[int, int]
 ) -> list[tuple[str, str]]:
     rows = [("queries", _queries(order, written))]
     if not order.label:
@@ -75,7 +77,8 @@ def _rows(
         rows.append(("not labelled yet", f"{output.pending:,}; run again without --finish"))
     if order.models:
         known = all(order.prices.of(address) for address in order.models)
-        rows.append(("cost", f"{spent:.4f} USD" if known else "not known: no price is listed"))
+        cost = f"{spent:.4f} USD" if known else "dollars not known, since no price is listed"
+        rows.append(("cost", f"{cost}; {tokens[0]:,} tokens in, {tokens[1]:,} out"))
     return rows
 
 

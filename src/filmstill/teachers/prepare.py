@@ -77,6 +77,13 @@ class _Run:
         for model in self.meters:
             model.close()
 
+    def _tokens(self) -> tuple[int, int]:
+        """Tokens of all prompts and answers that the journal holds."""
+        if self.journal is None:
+            return 0, 0
+        counts = [self.journal.tokens(model) for model in self.order.models]
+        return sum(count[0] for count in counts), sum(count[1] for count in counts)
+
     def _paid(self) -> float:
         """US dollars for all that the journal holds."""
         if self.journal is None:
@@ -225,7 +232,10 @@ class _Run:
                     output.add(item if order.label else replace(item, routing=None))
             if not output.examples:
                 raise DataError(f"{order.out}: no query got a label, so nothing was written")
-            write_text(card_path(order.out), card_text(order, output, written, self.budget.spent))
+            write_text(
+                card_path(order.out),
+                card_text(order, output, written, self.budget.spent, self._tokens()),
+            )
         return self._result(
             examples=output.examples,
             rejected=output.rejected,
