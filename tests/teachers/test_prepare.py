@@ -323,6 +323,23 @@ def test_duplicates_and_evaluation_queries_are_written_anew(
     assert len([line for line in rounds[1].splitlines() if line[:1].isdigit()]) == 4
 
 
+def test_queries_of_a_file_are_not_written_again(serve: Serve, tmp_path: Path) -> None:
+    mine, out = tmp_path / "mine.txt", tmp_path / "train.jsonl"
+    mine.write_text("a query of mine about harbours\n", encoding="utf-8")
+    rounds = 0
+
+    def answer(system: str, user: str) -> str:
+        nonlocal rounds
+        rounds += 1
+        query = "A query of mine about harbour" if rounds == 1 else "another one altogether"
+        return json.dumps({"queries": [{"n": 1, "query": query}]})
+
+    with serve(answer):
+        words = ("--writer", MODEL, "--prompts-only", "--count", 1, "--exclude", mine)
+        assert run(*words, "--out", out).exit_code == 0
+    assert queries_of(out) == ["another one altogether"]
+
+
 def test_what_a_writer_never_delivers_is_said(serve: Serve, tmp_path: Path) -> None:
     def answer(system: str, user: str) -> str:
         if system.startswith("You write"):

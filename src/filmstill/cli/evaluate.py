@@ -121,6 +121,8 @@ def evaluate(
         require("matplotlib", "plot", "a report")
         require("jinja2", "plot", "a report")
     journal = Journal(folder / JOURNAL) if folder is not None else None
+    if journal is not None:
+        click.get_current_context().call_on_close(journal.close)
     path = evaluation_set or evaluation_path(task)
     file = load_labelled(path, task)
     for reject in file.rejects:

@@ -45,6 +45,12 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="TOML file with lists of your own words (titles, people, attributes) to write about.",
 )
+@click.option(
+    "--exclude",
+    type=PATH,
+    metavar="FILE",
+    help="No written query is near one of this file.  [default: the task's own evaluation set]",
+)
 @settings_options(PrepareConfig)
 @click.option(
     "--max-cost",
@@ -83,6 +89,7 @@ def prepare(
     prompts_only: bool,
     plan_file: Path | None,
     words_file: Path | None,
+    exclude: Path | None,
     max_cost: float | None,
     prices_file: Path | None,
     batch: str | None,
@@ -146,6 +153,7 @@ def prepare(
         queries=queries,
         writer=author,
         slots=slots,
+        exclude=exclude,
         label=not prompts_only,
         max_cost=max_cost,
         finish=finish,

@@ -10,7 +10,7 @@ _ADVICE = {
     "corpus.jsonl": "name a file of labelled examples (--train FILE)",
     "evaluation.jsonl": "name a file of labelled queries (--set FILE)",
     "growth.toml": "name a file of words to exchange (--words FILE)",
-    "plan.toml": "name a file with the kinds of queries (--plan FILE)",
+    "plan.toml": "name a file with kinds of queries (--plan FILE)",
     "student": "name a student's folder (--router DIR), which `filmstill distill` makes",
 }
 
@@ -42,12 +42,14 @@ def growth_path(task: Task) -> Path:
     return _shipped(task, "growth.toml")
 
 
+def evaluation_of(task: Task) -> Path | None:
+    """As `evaluation_path`; None where the task has no evaluation set of its own."""
+    return _shipped_or_none(task, "evaluation.jsonl")
+
+
 def plan_path(task: Task) -> Path | None:
     """File of a task's own tables of a plan for queries to write; None where it has none."""
-    try:
-        return _shipped(task, "plan.toml")
-    except InputError:
-        return None
+    return _shipped_or_none(task, "plan.toml")
 
 
 def student_path(task: Task) -> Path:
@@ -57,6 +59,13 @@ def student_path(task: Task) -> Path:
         InputError: the task has none, as is so for every task a user writes.
     """
     return _shipped(task, "student")
+
+
+def _shipped_or_none(task: Task, name: str) -> Path | None:
+    try:
+        return _shipped(task, name)
+    except InputError:
+        return None
 
 
 def _shipped(task: Task, name: str) -> Path:

@@ -40,6 +40,8 @@ class Order:
         queries: file of queries; None to have them written, or take those of the corpus.
         writer: address of the model that writes queries; None for none.
         slots: the kinds of the queries to write.
+        exclude: file of queries that no written one may be near to; None for the task's own
+            evaluation set.
         label: False leaves the queries without labels.
         max_cost: the most to spend, in US dollars, over all runs on this file; None for no limit.
         finish: ask nothing more: write what is there.
@@ -55,6 +57,7 @@ class Order:
     queries: Path | None = None
     writer: str | None = None
     slots: Sequence[Slot] = ()
+    exclude: Path | None = None
     label: bool = True
     max_cost: float | None = None
     finish: bool = False

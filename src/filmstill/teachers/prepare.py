@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
-from filmstill.data.corpus import evaluation_path
+from filmstill.data.corpus import evaluation_of
 from filmstill.data.reading import Reject, iter_examples, load_examples
 from filmstill.data.sample import corpus_examples
 from filmstill.errors import DataError, InputError
@@ -147,15 +147,13 @@ class _Run:
     def _write(self, address: str) -> Written:
         order = self.order
         self.watcher.begin(f"{address} writes", len(order.slots))
-        try:
-            held_out = load_examples(evaluation_path(order.task), order.task).examples
-        except InputError:  # a user's own task
-            held_out = ()
+        held_out = order.exclude or evaluation_of(order.task)
+        forbidden = load_examples(held_out, order.task).examples if held_out else ()
         return write_queries(
             self._model(address),
             order.slots,
             order.task,
-            forbidden=[example.query for example in held_out],
+            forbidden=[example.query for example in forbidden],
             workers=order.config.workers,
             stop=self.stop,
             on_slot=lambda done: self.watcher.step(done, self.budget.spent),
