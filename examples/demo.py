@@ -1,24 +1,20 @@
 """The main job on one screen: `make demo`.
 
-Distils a student from a stratified part of the shipped corpus, compares it with the shipped student
-(which saw all of it), with the undistilled encoder and with the baselines on queries that were
-written apart from the corpus, routes a dozen queries, and ends with the report of the comparison.
+Prepares a part of the shipped corpus, distils a student from it, compares it with the shipped
+student (which saw all of it), with the undistilled encoder and with the baselines on queries that
+were written apart from the corpus, routes a dozen queries, and ends with the report.
 """
 
 import subprocess
 import sys
 import time
-from collections import defaultdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from filmstill import Example, Router, Task, load_examples
-from filmstill.data.corpus import corpus_path
-from filmstill.data.formats import conversation_record
-from filmstill.data.reading import write_records
+from filmstill import Router
 
 FOLDER = Path("runs/demo")
 PART = 2000  # examples the demo trains on, so that it takes some three minutes
@@ -42,15 +38,11 @@ QUERIES = (
 
 def main() -> None:
     """Run the demo."""
-    task, console = Task.builtin(), Console(highlight=False)
+    console = Console(highlight=False)
     FOLDER.mkdir(parents=True, exist_ok=True)
     train, student = FOLDER / "train.jsonl", FOLDER / "student"
-    corpus = load_examples(corpus_path(task), task).examples
-    examples = [example for example in corpus if "parent" not in example.tags]  # no translations
-    part = stratified(examples, PART)
-    write_records(train, [conversation_record(example, task) for example in part])
-    console.rule("1. Distil")
-    console.print(f"{len(part):,} of the {len(corpus):,} labelled queries that ship with Filmstill")
+    console.rule("1. Prepare and distil")
+    run("prepare", "--out", train, "--count", PART, "--force")
     run("distill", train, "--out", student, "--force")
     console.rule("2. Compare")
     console.print("Queries that another writer wrote, in domains the corpus does not seek out:")
@@ -65,15 +57,6 @@ def main() -> None:
     console.rule("3. Route")
     show_routes(Router.load(), console)
     console.print(f"\nThe comparison with figures, for your browser:  {report / 'report.html'}")
-
-
-def stratified(examples: list[Example], count: int) -> list[Example]:
-    """The first examples of every intent, in proportion to how many each has."""
-    by_intent = defaultdict(list)
-    for example in examples:
-        by_intent[example.tags["intent"]].append(example)
-    share = count / len(examples)
-    return [item for group in by_intent.values() for item in group[: round(share * len(group))]]
 
 
 def show_routes(router: Router, console: Console) -> None:
