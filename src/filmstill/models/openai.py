@@ -1,7 +1,9 @@
 """Models behind any server that speaks OpenAI's chat completions."""
 
 import math
+import threading
 import time
+from collections.abc import Callable
 from email.utils import mktime_tz, parsedate_tz
 from typing import Any
 
@@ -9,6 +11,14 @@ from filmstill.errors import RoutingError, ServiceError, require
 from filmstill.models.chat import OPENAI, TIMEOUT_S, ChatModel, Completion, Prompt
 
 RETRIES = 4
+# How servers are asked to hold a model to a schema: OpenAI's own way, and that of older ones.
+_FORMATS: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (
+    lambda schema: {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "strict": True, "schema": schema},
+    },
+    lambda schema: {"type": "json_object", "schema": schema},
+)
 _THOUGHTS = 4000  # tokens a reasoning model may spend before it answers
 
 
@@ -31,8 +41,9 @@ class OpenAIModel(ChatModel):
         self.address = f"{OPENAI}:{model}"
         self._openai: Any = require("openai", "openai", f"the model {self.address}")
         self._model = model
+        self._lock = threading.Lock()
         self._newer = False  # reasoning models: other names, no temperature, room to think
-        self._schemaless = False  # the server does not know how to hold a model to a schema
+        self._formats = list(_FORMATS)  # ways to ask for a schema that the server may know
         try:
             self._client = self._openai.OpenAI(
                 timeout=timeout_s, max_retries=RETRIES if retry else 0
@@ -100,14 +111,17 @@ class OpenAIModel(ChatModel):
             fields = self._fields(prompt)
             try:
                 return self._client.chat.completions.create(**fields)
-            except self._openai.BadRequestError as error:
+            except self._openai.APIStatusError as error:
                 message = error.message.lower()
+                # Some servers call a field that they do not know an error of their own (500).
                 if "response_format" in fields and any(
                     word in message for word in ("response_format", "schema", "grammar")
                 ):
-                    self._schemaless = True
-                elif "max_tokens" in fields and any(
-                    name in message for name in ("max_tokens", "temperature")
+                    self._drop(fields["response_format"])
+                elif (
+                    isinstance(error, self._openai.BadRequestError)
+                    and "max_tokens" in fields
+                    and any(name in message for name in ("max_tokens", "temperature"))
                 ):
                     self._newer = True
                 else:
@@ -119,10 +133,16 @@ class OpenAIModel(ChatModel):
             fields["max_completion_tokens"] = prompt.max_tokens + _THOUGHTS
         else:
             fields |= {"max_tokens": prompt.max_tokens, "temperature": prompt.temperature}
-        if prompt.schema is not None and not self._schemaless:
-            schema = {"name": "answer", "strict": True, "schema": dict(prompt.schema)}
-            fields["response_format"] = {"type": "json_schema", "json_schema": schema}
+        formats = self._formats
+        if prompt.schema is not None and formats:
+            fields["response_format"] = formats[0](dict(prompt.schema))
         return fields
+
+    def _drop(self, refused: dict[str, Any]) -> None:
+        """Leave out a way to ask for a schema; other threads may have done so already."""
+        with self._lock:
+            if self._formats and self._formats[0]({})["type"] == refused["type"]:
+                self._formats = self._formats[1:]
 
 
 def retry_after(header: str | None) -> float | None:
