@@ -16,7 +16,7 @@ def test_epochs_by_size(examples: int, epochs: int) -> None:
 
 
 def test_ranges_are_kept() -> None:
-    with pytest.raises(InputError, match="dropout is 1; it must lie between 0 and 0.9"):
+    with pytest.raises(InputError, match=r"dropout is 1; it must lie between 0 and 0\.9"):
         DistillConfig(dropout=1)
     with pytest.raises(InputError, match="workers is 0; it must lie between 1 and 1024"):
         PrepareConfig(workers=0)
