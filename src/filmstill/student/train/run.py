@@ -110,9 +110,9 @@ def distill(
         make_folder(made.folder)
         if file.rejects:
             write_rejects(file, layout.folder / "rejects.jsonl")
-        helpers = [Path(folder) for folder in assistants]
+        folders = [Path(folder) for folder in assistants]
         facts = _make(
-            file, task, config, base, helpers, layout, resume=resume, progress=progress, say=say
+            file, task, config, base, folders, layout, resume=resume, progress=progress, say=say
         )
         facts["seconds"] = round(time.monotonic() - started, 1)
         write_text(made.task, task.to_toml())
