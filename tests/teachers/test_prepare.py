@@ -342,6 +342,16 @@ def test_queries_of_a_file_are_not_written_again(serve: Serve, tmp_path: Path) -
     assert queries_of(out) == ["another one altogether"]
 
 
+def test_finish_needs_the_queries_to_be_written(serve: Serve, tmp_path: Path) -> None:
+    out = tmp_path / "train.jsonl"
+    with serve(teach) as running:
+        early = run("--teacher", MODEL, "--count", 5, "--out", out, "--finish")
+        assert early.exit_code == 1
+        assert "the queries are not all written yet" in early.error
+        assert not running.requests
+    assert not out.exists()
+
+
 def test_what_a_writer_never_delivers_is_said(serve: Serve, tmp_path: Path) -> None:
     def answer(system: str, user: str) -> str:
         if system.startswith("You write"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from filmstill.data.corpus import evaluation_of
 from filmstill.data.reading import Reject, iter_examples, load_examples
 from filmstill.data.sample import corpus_examples
-from filmstill.errors import DataError, InputError
+from filmstill.errors import DataError, InputError, RoutingError
 from filmstill.evals.noise import TeacherNoise
 from filmstill.files import make_folder, only_one, write_text
 from filmstill.models.chat import Prompt, is_model, open_model
@@ -149,15 +149,23 @@ class _Run:
         self.watcher.begin(f"{address} writes", len(order.slots))
         held_out = order.exclude or evaluation_of(order.task)
         forbidden = load_examples(held_out, order.task).examples if held_out else ()
-        return write_queries(
-            self._model(address),
-            order.slots,
-            order.task,
-            forbidden=[example.query for example in forbidden],
-            workers=order.config.workers,
-            stop=self.stop,
-            on_slot=lambda done: self.watcher.step(done, self.budget.spent),
-        )
+        try:
+            return write_queries(
+                self._model(address),
+                order.slots,
+                order.task,
+                forbidden=[example.query for example in forbidden],
+                workers=order.config.workers,
+                stop=self.stop,
+                on_slot=lambda done: self.watcher.step(done, self.budget.spent),
+            )
+        except RoutingError as error:
+            if not order.finish:
+                raise
+            raise InputError(
+                "the queries are not all written yet, so --finish has nothing to write: run the "
+                "same command without it"
+            ) from error
 
     def _teacher(self) -> Teacher:
         address, config = str(self.order.teacher), self.order.config
