@@ -97,6 +97,24 @@ def test_a_folder_without_queries_is_named(tmp_path: Path) -> None:
     assert "there is no file of queries in it" in str(result.exception)
 
 
+def test_files_that_would_become_one_are_named(folder: Path, tmp_path: Path) -> None:
+    (folder / "a.jsonl").write_text('{"query": "red car"}\n', encoding="utf-8")
+    result = run("route", "--file", folder, "--out", tmp_path / "out")
+    assert "a.jsonl and a.txt would both become a.jsonl; rename one" in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_tags_and_rejects_beside_a_file_are_no_queries(
+    folder: Path, student_folder: Path, tmp_path: Path
+) -> None:
+    for name in ("tags", "rejects"):
+        beside = folder / f"a.txt.{name}.jsonl"
+        beside.write_text('{"query": "red car", "intent": "visual"}\n', encoding="utf-8")
+    out = tmp_path / "out"
+    result = run("route", "--file", folder, "--out", out, "--router", student_folder)
+    assert "21 queries in 3 files" in result.stdout
+
+
 @pytest.fixture
 def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     answer = json.dumps({**LABEL, "reasoning": "heard"})

@@ -8,6 +8,7 @@ from filmstill.errors import InputError
 from filmstill.files import is_there, storage_errors
 
 KINDS = (".jsonl", ".txt", SUFFIX)
+_BESIDE = (".tags.jsonl", ".rejects.jsonl")  # what lies beside a file of queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +38,29 @@ def partitions(source: Path, out: Path, *, kind: str | None = None) -> list[Part
         kind: ending of what is made; None for that of the source, and .jsonl for plain text.
 
     Raises:
-        InputError: there is no such file in the folder.
+        InputError: there is no such file in the folder, or two would become the same.
         StorageError: the folder cannot be read.
     """
     with storage_errors("read", source):
         if not source.is_dir():
             return [Partition(source, out)]
-        files = sorted(path for path in source.iterdir() if path.suffix in KINDS)
+        files = sorted(
+            path
+            for path in source.iterdir()
+            if path.suffix in KINDS and not path.name.endswith(_BESIDE)
+        )
     if not files:
         raise InputError(f"{source}: there is no file of queries in it ({', '.join(KINDS)})")
-    return [Partition(path, out / f"{path.stem}{kind or _kind(path)}") for path in files]
+    found: dict[Path, Partition] = {}
+    for path in files:
+        partition = Partition(path, out / f"{path.stem}{kind or _kind(path)}")
+        other = found.setdefault(partition.out, partition)
+        if other != partition:
+            raise InputError(
+                f"{source}: {other.source.name} and {path.name} would both become "
+                f"{partition.out.name}; rename one"
+            )
+    return list(found.values())
 
 
 def _kind(path: Path) -> str:

@@ -15,14 +15,12 @@ from itertools import product
 import numpy as np
 
 from filmstill.errors import BudgetError, RoutingError, ServiceError, StorageError
+from filmstill.evals.latency import GIVE_UP_AFTER
 from filmstill.models import ChatModel, Completion, Prompt
 from filmstill.records import Routing
 from filmstill.task import Task
 from filmstill.teachers.teacher import Teacher
 from filmstill.weights import RAW_STEPS, snap, weights_array, weights_mapping
-
-GIVE_UP_AFTER = 5
-"""Queries in a row that the service failed, retries and all, before the run stops."""
 
 
 @dataclass(frozen=True, slots=True)

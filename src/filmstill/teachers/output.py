@@ -1,6 +1,5 @@
 """The files of a prepared set: records, tags, rejects and a card, whole or not at all."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -84,7 +83,7 @@ class Output:
         """Note a line of the input that is no query."""
         self.rejected += 1
         row = {"line": reject.line, "reason": reject.reason, "raw": reject.raw}
-        self._rejects.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self._rejects.write(to_line(row) + "\n")
 
     @property
     def noise(self) -> TeacherNoise | None:
