@@ -1,9 +1,8 @@
 """The labelling run: many queries at once, then the labels in the order of the queries.
 
 Two passes. `ask_all` fills the journal, as many calls at a time as may be; it can be stopped at any
-moment. `labels` then walks over the queries once more and reads every label out of the journal, so
-that the result is the same however the first pass went, and memory does not grow with the number
-of queries.
+moment. Then `label_of` reads the label of every query, in order, out of the journal, so that the
+result is the same however the first pass went, and memory does not grow with the number of queries.
 """
 
 import threading
@@ -120,27 +119,25 @@ def ask_all(
     return asked
 
 
-def labels(teacher: Teacher, queries: Iterable[str], *, samples: int) -> Iterator[Label]:
-    """The label of every query, in order; several labels of a query become their mean.
+def label_of(teacher: Teacher, query: str, *, samples: int) -> Label:
+    """A teacher's label of a query; several become their mean.
 
     Raises:
         ServiceError, StorageError: see `Teacher.label`.
     """
-    for query in queries:
-        found: list[Routing] = []
-        error: RoutingError | None = None
-        for sample in range(samples):
-            try:
-                found.append(teacher.label(query, sample))
-            except RoutingError as failure:
-                error = failure
-                if failure.of_service:
-                    break
-        if error is not None and (error.of_service or not found):
-            reply = error.reply.text if error.reply else ""
-            yield Label(query, None, (), str(error), reply, pending=error.of_service)
-        else:
-            yield Label(query, mean_routing(found, teacher.task), tuple(found))
+    found: list[Routing] = []
+    error: RoutingError | None = None
+    for sample in range(samples):
+        try:
+            found.append(teacher.label(query, sample))
+        except RoutingError as failure:
+            error = failure
+            if failure.of_service:
+                break
+    if error is not None and (error.of_service or not found):
+        reply = error.reply.text if error.reply else ""
+        return Label(query, None, (), str(error), reply, pending=error.of_service)
+    return Label(query, mean_routing(found, teacher.task), tuple(found))
 
 
 def mean_routing(routings: list[Routing], task: Task) -> Routing:

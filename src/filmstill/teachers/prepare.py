@@ -17,7 +17,7 @@ from filmstill.models.limits import Budget, BudgetedModel, PacedModel, PatientMo
 from filmstill.records import Example
 from filmstill.router import Router
 from filmstill.teachers.card import card_text
-from filmstill.teachers.labelling import Asked, Unasked, ask_all, labels
+from filmstill.teachers.labelling import Asked, Unasked, ask_all, label_of
 from filmstill.teachers.order import CORPUS, Order, Prepared, Watcher, journal_path
 from filmstill.teachers.output import card_path, writing
 from filmstill.teachers.teacher import TEMPERATURE, ChatTeacher, RouterTeacher, Teacher
@@ -232,7 +232,7 @@ class _Run:
                 if isinstance(item, Reject):
                     output.add_reject(item)
                 elif teacher is not None:
-                    [label] = labels(teacher, [item.query], samples=samples)
+                    label = label_of(teacher, item.query, samples=samples)
                     output.add_label(item, label, teacher.name)
                 else:
                     output.add(item if order.label else replace(item, routing=None))
