@@ -95,11 +95,17 @@ def write_training(path: Path, examples: list[Example], task: Task) -> Path:
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A base encoder with random weights, small enough to train in seconds."""
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    return write_tiny_base(tmp_path_factory.mktemp("tiny-base"))
+
+
+def write_tiny_base(folder: Path) -> Path:
+    """Write the tiny base encoder; benchmarks use it, too."""
+    import torch
+    import transformers
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-    folder = tmp_path_factory.mktemp("tiny-base")
     words = sorted(
         {word for group in (WORDS, SHOP_WORDS) for row in group.values() for word in row}
     )
@@ -153,6 +159,21 @@ def student_folder(
     folder = tmp_path_factory.mktemp("students") / "tiny"
     distill(training_file, folder, config=tiny_config)
     return folder
+
+
+@pytest.fixture(scope="session")
+def quick_student(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, task: Task) -> Path:
+    """A student that has seen little, for tests that need one and not a good one."""
+    from filmstill import distill
+
+    folder = tmp_path_factory.mktemp("quick")
+    data = write_training(folder / "train.jsonl", make_examples(task, WORDS, 30, seed=1), task)
+    distill(
+        data,
+        folder / "quick",
+        config=DistillConfig(base=str(tiny_base), epochs=1, max_tokens=32, glossary=False),
+    )
+    return folder / "quick"
 
 
 @pytest.fixture(scope="session")

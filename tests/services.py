@@ -88,8 +88,8 @@ def service(answer: Answer, *, key: str = "test-key") -> Iterator[Service]:
 
 
 def _completion(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
-    system, *_, user = (message["content"] for message in body["messages"])
-    text = answer(system, user)
+    first, last = body["messages"][0], body["messages"][-1]
+    text = answer(first["content"] if first["role"] == "system" else "", last["content"])
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",
@@ -107,7 +107,8 @@ def _completion(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
 
 
 def _converse(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
-    text = answer(body["system"][0]["text"], body["messages"][-1]["content"][0]["text"])
+    system = body["system"][0]["text"] if "system" in body else ""
+    text = answer(system, body["messages"][-1]["content"][0]["text"])
     return {
         "output": {"message": {"role": "assistant", "content": [{"text": text}]}},
         "stopReason": "end_turn",

@@ -29,11 +29,25 @@ ARROWS = {
     "evals": {"data", "models"},
     "student": {"data", "evals"},
     "models": set(),
-    "routers": {"data", "models", "student"},
+    "registry": {"student"},
+    "jobs": {"data", "evals", "models", "registry", "routers", "student", "teachers"},
+    "serve": {"data", "jobs", "models", "registry", "routers", "student"},
+    "routers": {"data", "models", "registry", "student"},
     "router": {"routers"},
     "teachers": {"data", "evals", "models", "routers"},
     "bulk": {"data", "teachers"},
-    "cli": {"bulk", "data", "evals", "models", "routers", "student", "teachers"},
+    "cli": {
+        "bulk",
+        "data",
+        "evals",
+        "jobs",
+        "models",
+        "registry",
+        "routers",
+        "serve",
+        "student",
+        "teachers",
+    },
 }
 
 
@@ -124,9 +138,18 @@ def test_torch_stays_in_the_training_folder() -> None:
         assert "from torch" not in text, path
 
 
+# Words of other people's APIs that happen to be channels' names.
+FOREIGN_WORDS = {
+    "serve/openai_schemas.py": {"audio"},
+    "serve/bedrock/conversation.py": {"metadata"},
+    "serve/bedrock/nova.py": {"metadata"},
+}
+
+
 def test_no_code_names_a_channel() -> None:
-    names = filmstill.Task.builtin().channel_names
     for path in ROOT.rglob("*.py"):
+        foreign = FOREIGN_WORDS.get(path.relative_to(ROOT).as_posix(), set())
+        names = set(filmstill.Task.builtin().channel_names) - foreign
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             assert not (isinstance(node, ast.Constant) and node.value in names), path
 

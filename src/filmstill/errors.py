@@ -4,13 +4,16 @@
     ├── InputError            something handed in is wrong: mend it and try again
     │   ├── QueryError        a query
     │   ├── DataError         a file of examples
-    │   └── TaskError         a task file
+    │   ├── TaskError         a task file
+    │   ├── UnknownNameError  nothing in the registry is called so
+    │   └── TakenNameError    something in the registry is called so already
     ├── ArtefactError         a student folder is missing, incomplete, damaged or for another task
     ├── RoutingError          a router has no valid routing for a query
     ├── ServiceError          a model's service refuses all work: key, model, address
     ├── BudgetError           the next call could cost more than may be spent
     ├── BaseModelError        the base encoder cannot be found or is not the one expected
     ├── TrainingError         the training itself failed or was stopped
+    ├── OverloadError         a server has more queries waiting than it takes
     ├── MissingExtraError     an optional dependency is not installed
     └── StorageError          a folder or disk refuses to be read or written
 
@@ -44,6 +47,14 @@ class DataError(InputError):
 
 class TaskError(InputError):
     """A task file is not valid."""
+
+
+class UnknownNameError(InputError):
+    """Nothing in the registry is called so."""
+
+
+class TakenNameError(InputError):
+    """Something in the registry is called so already."""
 
 
 class ArtefactError(FilmstillError):
@@ -97,6 +108,10 @@ class BaseModelError(FilmstillError):
 
 class TrainingError(FilmstillError):
     """Training failed or was stopped."""
+
+
+class OverloadError(FilmstillError):
+    """A server has more queries waiting than it takes; it may take some again in a moment."""
 
 
 class MissingExtraError(FilmstillError):

@@ -56,10 +56,11 @@ class Router(ABC):
         """Load a router by its address.
 
         Args:
-            address: a student's folder; "filmstill" or None for the student that ships with the
-                task; "mean" or "tfidf" for a baseline, "base" for the encoder before distillation;
-                "recorded:FILE" for what a file says; "openai:MODEL" or "bedrock:MODEL_ID_OR_ARN"
-                for a large language model. A `Path` is always a folder.
+            address: a student's folder; the name of a deployment, where there is no such folder;
+                "filmstill" or None for the student that ships with the task; "mean" or "tfidf" for
+                a baseline, "base" for the encoder before distillation; "recorded:FILE" for what a
+                file says; "openai:MODEL" or "bedrock:MODEL_ID_OR_ARN" for a large language model.
+                A `Path` is always a folder.
             task: what the router must weigh; a student made for other channels is refused. None
                 takes the student's own task, and the built-in one for a baseline.
             training: labelled examples a baseline learns from; None takes the task's own corpus.

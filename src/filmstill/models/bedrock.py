@@ -99,7 +99,7 @@ def converse_body(prompt: Prompt) -> dict[str, Any]:
     `outputConfig` would be shorter, but the Nova models are not among those that know it.
     """
     body: dict[str, Any] = {
-        "system": [{"text": prompt.system}],
+        **({"system": [{"text": prompt.system}]} if prompt.system else {}),
         "messages": [
             {"role": ("user", "assistant")[number % 2], "content": [{"text": text}]}
             for number, text in enumerate(prompt.turns)

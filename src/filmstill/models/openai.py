@@ -164,4 +164,5 @@ def _messages(prompt: Prompt) -> list[dict[str, str]]:
         {"role": ("user", "assistant")[number % 2], "content": text}
         for number, text in enumerate(prompt.turns)
     ]
-    return [{"role": "system", "content": prompt.system}, *turns]
+    system = [{"role": "system", "content": prompt.system}] if prompt.system else []
+    return [*system, *turns]

@@ -5,6 +5,7 @@ from pathlib import Path
 from filmstill.data.corpus import corpus_path, student_path
 from filmstill.data.reading import load_labelled
 from filmstill.errors import InputError
+from filmstill.files import is_there
 from filmstill.models.chat import is_model, open_model
 from filmstill.router import Router
 from filmstill.routers.base import BaseRouter
@@ -52,12 +53,24 @@ def open_router(
         return RecordedRouter.read(rest, task or Task.builtin())
     if is_model(address):
         return ChatRouter(open_model(address), task or Task.builtin())
+    if not is_there(Path(address)):
+        deployed = _deployed(address)
+        if deployed is not None:
+            return _student(deployed, task, threads, name=address)
     if colon and not Path(address).exists():
         raise InputError(
-            f"{address!r} is no router: give a student's folder, filmstill, mean, tfidf, base, "
-            f"recorded:FILE, openai:MODEL or bedrock:MODEL_ID_OR_ARN"
+            f"{address!r} is no router: give a student's folder, the name of a deployment, "
+            f"filmstill, mean, tfidf, base, recorded:FILE, openai:MODEL or bedrock:MODEL_ID_OR_ARN"
         )
     return _student(address, task, threads)
+
+
+def _deployed(name: str) -> Path | None:
+    """The folder of the student that a deployment serves; None where there is no such one."""
+    from filmstill.registry.deployments import find_deployment
+
+    found = find_deployment(name)
+    return None if found is None else found.folder
 
 
 def _student(

@@ -1,0 +1,1 @@
+"""Work that goes on in a process of its own: distillations and evaluations."""
