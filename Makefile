@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SHIPPED := src/filmstill/tasks/video-search
 TEACHER ?= ../shared/teacher
 
-.PHONY: demo demo-labels demo-llm test test-slow bench bench-bulk bench-distill bench-labelling bench-teacher leakage student docs format clean help
+.PHONY: demo demo-labels demo-llm test test-slow bench bench-bulk bench-distill bench-kills bench-labelling bench-teacher bench-serve notebook leakage student docs format clean help
 
 help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -51,6 +51,15 @@ bench-distill: $(VENV)/.ready ## how long 10,000 examples take to distil (some m
 bench-labelling: $(VENV)/.ready-dev ## labelling against a service that misbehaves, and under kill -9 (some minutes)
 	$(BIN)/python benchmarks/labelling.py
 
+bench-kills: $(VENV)/.ready-dev ## jobs under kill -9 of their server and workers (some minutes)
+	$(BIN)/python benchmarks/kills.py
+
+bench-serve: $(VENV)/.ready-dev ## the HTTP server under load on one core (some minutes)
+	$(BIN)/python benchmarks/serve.py
+
+notebook: $(VENV)/.ready-dev ## run the notebook against the local service, outputs included
+	$(BIN)/jupyter execute --inplace notebooks/distill_router.ipynb
+
 bench-bulk: $(VENV)/.ready-ray ## one worker against two on Ray
 	$(BIN)/python benchmarks/bulk.py
 
@@ -80,7 +89,7 @@ $(VENV)/.ready: $(VENV)/.made pyproject.toml constraints.txt
 
 $(VENV)/.ready-dev: $(VENV)/.ready
 	@echo "Installing the tools the checks need"
-	@$(PIP) install --constraint constraints.txt --editable '.[train,plot,openai,bedrock,dev]'
+	@$(PIP) install --constraint constraints.txt --editable '.[train,plot,openai,bedrock,serve,dev]'
 	@touch $@
 
 $(VENV)/.ready-ray: $(VENV)/.ready-dev

@@ -21,13 +21,22 @@ codes: 0 done, 1 a known failure in one sentence (or lines that were rejected), 
 def page() -> str:
     """The whole page."""
     parts = [HEAD]
-    verbs = cli.list_commands(click.Context(cli))
-    for words in ([], *([verb] for verb in verbs)):
+    for words in _commands(cli, []):
         ran = CliRunner().invoke(
             cli, [*words, "--help"], prog_name="filmstill", terminal_width=90, color=False
         )
         parts.append(f"## {' '.join(['filmstill', *words])}\n\n```\n{ran.output.strip()}\n```\n")
     return "\n".join(parts)
+
+
+def _commands(group: click.Group, words: list[str]) -> list[list[str]]:
+    """A group and all below it, depth first."""
+    found, context = [words], click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        below = [*words, name]
+        found += _commands(command, below) if isinstance(command, click.Group) else [below]
+    return found
 
 
 if __name__ == "__main__":

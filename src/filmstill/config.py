@@ -82,7 +82,30 @@ class PrepareConfig:
         _check_ranges(self)
 
 
-def _check_ranges(config: DistillConfig | PrepareConfig) -> None:
+@dataclass(frozen=True, slots=True)
+class ServeConfig:
+    """What a server takes, and for how long; every value is checked against its range when made.
+
+    Raises:
+        InputError: a value is out of range.
+    """
+
+    threads: int = _setting(1, 1, 1024, "CPU threads for one call of a student.")
+    queue: int = _setting(
+        1024, 256, 1_000_000, "Queries that may wait for one student; more are refused."
+    )
+    request_seconds: float = _setting(30.0, 0.01, 3600, "Seconds a request may take.")
+    request_kib: int = _setting(4096, 1, 1_048_576, "The largest request, in KiB.")
+    shutdown_seconds: float = _setting(
+        30.0, 0, 3600, "Seconds that requests under way are given when the server is stopped."
+    )
+    jobs: int = _setting(1, 0, 64, "Distillation jobs at the same time.")
+
+    def __post_init__(self) -> None:
+        _check_ranges(self)
+
+
+def _check_ranges(config: DistillConfig | PrepareConfig | ServeConfig) -> None:
     for item in fields(config):
         if not item.metadata:
             continue

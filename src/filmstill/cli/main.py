@@ -15,12 +15,16 @@ INTERRUPTED = 130  # what shells report for a process ended by Ctrl-C
 
 _VERBS = {
     "check": "Validate and describe a file of examples.",
+    "deploy": "Give a student a name under which it is served.",
+    "deployments": "List, show, update and delete deployments.",
     "distill": "Distil labelled queries into a student.",
     "evaluate": "Score routers against reference labels.",
     "grow": "Grow labelled examples in other words.",
+    "jobs": "Start, list, show and stop jobs that distil in the background.",
     "judge": "Measure how far a judge can be trusted.",
     "prepare": "Write queries and have a teacher label them.",
     "route": "Give queries their channel weights.",
+    "serve": "Serve students over HTTP.",
 }
 
 

@@ -12,8 +12,9 @@ from filmstill.task import BUILTIN, Task
 
 PATH = click.Path(path_type=Path)
 ADDRESSES = (
-    "A student's folder; filmstill (the shipped student); mean, tfidf or base (the encoder before "
-    "distillation); recorded:FILE; openai:MODEL; bedrock:MODEL_ID_OR_ARN."
+    "A student's folder; the name of a deployment; filmstill (the shipped student); mean, tfidf or "
+    "base (the encoder before distillation); recorded:FILE; openai:MODEL; "
+    "bedrock:MODEL_ID_OR_ARN."
 )
 
 task_option = click.option(

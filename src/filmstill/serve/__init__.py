@@ -1,0 +1,1 @@
+"""HTTP: the native API, Bedrock's and OpenAI's."""

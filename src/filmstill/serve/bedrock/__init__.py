@@ -1,0 +1,1 @@
+"""Bedrock's own API over HTTP, generated from the service models that botocore ships."""
