@@ -57,8 +57,8 @@ bench-kills: $(VENV)/.ready-dev ## jobs under kill -9 of their server and worker
 bench-serve: $(VENV)/.ready-dev ## the HTTP server under load on one core (some minutes)
 	$(BIN)/python benchmarks/serve.py
 
-notebook: $(VENV)/.ready-dev ## run the notebook against the local service, outputs included
-	$(BIN)/jupyter execute --inplace notebooks/distill_router.ipynb
+notebook: $(VENV)/.ready-dev ## run the notebook against local services and keep its outputs (some minutes)
+	$(BIN)/python notebooks/execute.py
 
 bench-bulk: $(VENV)/.ready-ray ## one worker against two on Ray
 	$(BIN)/python benchmarks/bulk.py
@@ -89,7 +89,7 @@ $(VENV)/.ready: $(VENV)/.made pyproject.toml constraints.txt
 
 $(VENV)/.ready-dev: $(VENV)/.ready
 	@echo "Installing the tools the checks need"
-	@$(PIP) install --constraint constraints.txt --editable '.[train,plot,openai,bedrock,serve,dev]'
+	@$(PIP) install --constraint constraints.txt --editable '.[train,plot,openai,bedrock,serve,notebook,dev]'
 	@touch $@
 
 $(VENV)/.ready-ray: $(VENV)/.ready-dev

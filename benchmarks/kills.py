@@ -33,9 +33,7 @@ from filmstill.jobs.job import (
     STOPPED,
     STOPPING,
     UNFINISHED,
-    Distillation,
     Job,
-    Places,
     all_jobs,
     find_job,
     job_folder,
@@ -43,6 +41,7 @@ from filmstill.jobs.job import (
     submit,
     submit_distillation,
 )
+from filmstill.jobs.order import Distillation, Places
 from filmstill.jobs.rating import Metric
 from filmstill.registry import Registry
 

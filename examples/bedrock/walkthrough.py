@@ -158,6 +158,7 @@ class Walk:
             trainingDataConfig={"s3Uri": f"s3://{bucket}/train.jsonl"},
             outputDataConfig={"s3Uri": f"s3://{bucket}/output/"},
         )["jobArn"]
+        self.cleanup.callback(self.remove_job, job)
 
         def look() -> tuple[str, dict[str, Any]]:
             now = self.bedrock.get_model_customization_job(jobIdentifier=job)
@@ -167,7 +168,6 @@ class Walk:
 
         done = self.wait(look)
         model: str = done["outputModelArn"]
-        self.cleanup.callback(self.bedrock.delete_custom_model, modelIdentifier=model)
         print(f"Training loss {done['trainingMetrics']['trainingLoss']:.3f}")
         return model
 
@@ -251,7 +251,7 @@ class Walk:
             },
             outputDataConfig={"s3Uri": f"s3://{bucket}/evaluation/"},
         )["jobArn"]
-        self.cleanup.callback(self.bedrock.batch_delete_evaluation_job, jobIdentifiers=[job])
+        self.cleanup.callback(self.remove_evaluation, job)
 
         def look() -> tuple[str, dict[str, Any]]:
             now = self.bedrock.get_evaluation_job(jobIdentifier=job)
@@ -297,6 +297,25 @@ class Walk:
             reason = now.get("failureMessage") or now.get("failureMessages")
             raise SystemExit(f"{now['status']}: {reason}")
         return now
+
+    def remove_job(self, job: str) -> None:
+        """The model that the job made; a job under way is stopped, which costs no more then."""
+        now = self.bedrock.get_model_customization_job(jobIdentifier=job)
+        if now["status"] == "InProgress":
+            self.bedrock.stop_model_customization_job(jobIdentifier=job)
+        elif now["status"] == "Completed":
+            self.bedrock.delete_custom_model(modelIdentifier=now["outputModelArn"])
+
+    def remove_evaluation(self, job: str) -> None:
+        """An evaluation job; one that is under way must be stopped first."""
+        while (status := self.bedrock.get_evaluation_job(jobIdentifier=job)["status"]) in (
+            "InProgress",
+            "Stopping",
+        ):
+            if status == "InProgress":
+                self.bedrock.stop_evaluation_job(jobIdentifier=job)
+            time.sleep(self.poll_s)
+        self.bedrock.batch_delete_evaluation_job(jobIdentifiers=[job])
 
     def remove_bucket(self, bucket: str) -> None:
         """The bucket with all that is in it."""

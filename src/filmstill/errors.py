@@ -10,6 +10,7 @@
     ├── ArtefactError         a student folder is missing, incomplete, damaged or for another task
     ├── RoutingError          a router has no valid routing for a query
     ├── ServiceError          a model's service refuses all work: key, model, address
+    │   └── AwsError          a call to AWS failed, or what it was to do did
     ├── BudgetError           the next call could cost more than may be spent
     ├── BaseModelError        the base encoder cannot be found or is not the one expected
     ├── TrainingError         the training itself failed or was stopped
@@ -96,6 +97,19 @@ class ServiceError(FilmstillError):
         """Take the message, and whether nothing answered."""
         super().__init__(message)
         self.unreachable = unreachable
+
+
+class AwsError(ServiceError):
+    """A call to AWS failed, or what it was to do did.
+
+    Attributes:
+        code: AWS's name of the error; empty where AWS did not answer.
+    """
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        """Take the message and the code."""
+        super().__init__(message)
+        self.code = code
 
 
 class BudgetError(FilmstillError):

@@ -17,12 +17,12 @@ from filmstill.jobs.job import (
     EVALUATION,
     UNFINISHED,
     Job,
-    Places,
     all_jobs,
     find_job,
     job_folder,
     submit,
 )
+from filmstill.jobs.order import Places
 from filmstill.jobs.rating import Metric
 from filmstill.jobs.runner import Runner
 from filmstill.registry import Registry

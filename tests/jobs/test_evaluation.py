@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from filmstill import Router, Task
 from filmstill.errors import DataError, FilmstillError, InputError, ServiceError
 from filmstill.jobs.evaluation import Dataset, Evaluation, run_evaluation
-from filmstill.jobs.job import EVALUATION, Places, find_job, job_folder, log_path, submit
+from filmstill.jobs.job import EVALUATION, find_job, job_folder, log_path, submit
 from filmstill.jobs.objects import FolderObjects
+from filmstill.jobs.order import Places
 from filmstill.jobs.rating import Metric
 from filmstill.jobs.runner import Runner
 from filmstill.jobs.worker import Report
@@ -378,7 +379,7 @@ def test_a_job_that_fails_says_why(registry: Registry, runner: Runner, places: P
     submit_evaluation(registry, places, "a", lines='{"prompt": "x"}\n{"prompt": 7}\n')
     [job] = to_the_end(runner, registry, "a")
     assert job.status == "Failed"
-    assert job.failure.startswith("s3://bucket/a.jsonl:2: not a line of an evaluation data set")
+    assert job.failure.startswith("s3://bucket/a.jsonl:1: not a line of an evaluation data set")
     assert job.failure in log_path(registry, job.id).read_text()
     assert job.ended is not None
     assert job.metrics == {}

@@ -13,8 +13,8 @@ from filmstill import Task
 from filmstill.data.formats import parse_record
 from filmstill.errors import DataError, FilmstillError
 from filmstill.jobs.invocation_logs import passes, read_logs
-from filmstill.jobs.job import Distillation
 from filmstill.jobs.objects import FolderObjects, Objects
+from filmstill.jobs.order import Distillation
 
 NOVA = "amazon.nova-pro-v1:0"
 LABEL = '{"visual": 1.0, "audio": 0.0, "transcription": 0.0, "metadata": 0.0}'

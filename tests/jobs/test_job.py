@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from filmstill.errors import TakenNameError, UnknownNameError
 from filmstill.jobs.job import (
-    Distillation,
-    Places,
     all_jobs,
     find_job,
     job_of,
@@ -19,6 +17,7 @@ from filmstill.jobs.job import (
     submit,
     submit_distillation,
 )
+from filmstill.jobs.order import Distillation, Places
 from filmstill.registry import Registry
 
 JSON = st.dictionaries(st.text(), st.none() | st.integers() | st.text() | st.booleans())

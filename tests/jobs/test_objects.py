@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
 
 from filmstill.errors import FilmstillError, InputError, ServiceError, StorageError
-from filmstill.jobs.job import Places
 from filmstill.jobs.objects import (
     FolderObjects,
     Objects,
@@ -19,6 +18,7 @@ from filmstill.jobs.objects import (
     open_objects,
     split_address,
 )
+from filmstill.jobs.order import Places
 
 
 @pytest.fixture(scope="module")

@@ -180,7 +180,7 @@ def test_a_bad_region_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for address in ("openai:", "opnai:small", "recorded:"):
-        with pytest.raises(InputError, match=r"is no router: give a student's folder, filmstill"):
+        with pytest.raises(InputError, match=r"is no router: give a student's folder, the name"):
             Router.load(address)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ArtefactError, match="no such folder"):

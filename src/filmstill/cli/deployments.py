@@ -95,8 +95,9 @@ def delete(name: str) -> None:
 def student_of(registry: "Registry", student: Path) -> Path:
     """The folder of a student: as it is, or that of a student a job distilled, by its name."""
     from filmstill.registry.students import student_folder
+    from filmstill.student.artefact import Layout
 
-    if student.exists():
+    if Layout(student).manifest.is_file():
         return student
     model: Any = registry.find("model", str(student))
     return student if model is None else student_folder(registry, model.body["student"])

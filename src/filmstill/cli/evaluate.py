@@ -58,7 +58,15 @@ RESERVED = "reference"  # stands among the routers in answers.csv
     "judges",
     multiple=True,
     metavar="ADDRESS",
-    help="Also ask a judge: openai:MODEL or bedrock:MODEL_ID_OR_ARN; repeatable.",
+    help="Also ask a judge: openai:MODEL, bedrock:MODEL_ID_OR_ARN, or bedrock-job[:MODEL_ID] for "
+    "evaluation jobs on Amazon Bedrock; repeatable.",
+)
+@click.option(
+    "--run",
+    "run_folder",
+    type=PATH,
+    metavar="DIR",
+    help="Run on Amazon Bedrock whose bucket and role the evaluation jobs use.",
 )
 @click.option(
     "--report",
@@ -82,6 +90,7 @@ def evaluate(
     training: Path | None,
     exclude: Path | None,
     judges: tuple[str, ...],
+    run_folder: Path | None,
     folder: Path | None,
     prices_file: Path | None,
     as_json: bool,
@@ -101,6 +110,7 @@ def evaluate(
       filmstill evaluate --router filmstill --router tfidf --router mean
       filmstill evaluate --router openai:gpt-4o-mini --router runs/mine/student --report report
     """
+    from filmstill.cli.evaluate_job import check, is_job, judge_by_jobs
     from filmstill.cli.evaluate_screen import show
     from filmstill.cli.screen import err
     from filmstill.data.corpus import evaluation_path
@@ -115,6 +125,7 @@ def evaluate(
     from filmstill.routers.chat import ChatRouter
     from filmstill.task import Task
 
+    check(judges, run_folder)
     task = read_task(task_file) or Task.builtin()
     prices = load_prices(prices_file)
     if folder is not None:  # before minutes are spent, not after
@@ -138,6 +149,7 @@ def evaluate(
             address, lambda model: model if journal is None else JournaledModel(model, journal)
         )
         for address in judges
+        if not is_job(address)
     ]
     if folder is not None:
         make_folder(folder)
@@ -154,6 +166,12 @@ def evaluate(
         for result in evaluation.results
         if asked
     }
+    for address in filter(is_job, judges):
+        if run_folder is not None:
+            for result, one in zip(
+                evaluation.results, judge_by_jobs(address, run_folder, evaluation), strict=True
+            ):
+                judgements.setdefault(result.scores.router, []).append(one)
     if as_json:
         content = [
             {**item.to_dict(), "judges": [_plain(one) for one in judgements.get(item.router, ())]}

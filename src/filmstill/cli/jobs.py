@@ -56,13 +56,17 @@ def start(train: Path, name: str, teacher: str, task_file: Path | None, **settin
     Where a job is under way already, this one waits for its turn.
     """
     from filmstill.errors import InputError
-    from filmstill.jobs.job import Distillation, submit_distillation
+    from filmstill.jobs.job import submit_distillation
+    from filmstill.jobs.order import Distillation
     from filmstill.jobs.runner import Runner
+    from filmstill.models.chat import is_model
     from filmstill.registry import Registry
 
     DistillConfig(**settings)  # type: ignore[arg-type]  # ranges
     if not train.is_file():
         raise InputError(f"{train}: no such file")
+    if teacher and not is_model(teacher):
+        raise InputError(f"{teacher!r} is no teacher: give openai:MODEL or bedrock:MODEL_ID_OR_ARN")
     # The job works in a folder of its own.
     base = Path(str(settings["base"]))
     chosen = {**settings, "base": str(base.resolve())} if base.exists() else settings
@@ -76,7 +80,7 @@ def start(train: Path, name: str, teacher: str, task_file: Path | None, **settin
     )
     with closing(Registry()) as registry:
         submit_distillation(registry, name, order)
-        Runner(registry).tick()
+        Runner(registry).tick(wait=True)
     click.echo(f"Job {name} is on its way: `filmstill jobs logs {name} --follow` shows how it goes")
 
 
@@ -139,7 +143,7 @@ def logs(name: str, follow: bool) -> None:
     with closing(Registry()) as registry:
         runner, place = Runner(registry), 0
         while True:
-            runner.tick(start=False)
+            runner.tick(start=follow)
             job = find_job(registry, name)
             path = log_path(registry, job.id)
             if path.is_file():
@@ -166,6 +170,19 @@ def stop(name: str) -> None:
     with closing(Registry()) as registry:
         job = run(registry, find_job(registry, name))
     click.echo(f"Job {job.name} is {job.status}")
+
+
+@jobs.command()
+@click.argument("name")
+def delete(name: str) -> None:
+    """Forget a job that has ended, with its log. The student it made stays."""
+    from filmstill.jobs.job import find_job
+    from filmstill.jobs.runner import delete as run
+    from filmstill.registry import Registry
+
+    with closing(Registry()) as registry:
+        run(registry, find_job(registry, name))
+    click.echo(f"Job {name} is deleted")
 
 
 def _status(job: "Job") -> str:

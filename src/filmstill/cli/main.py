@@ -15,6 +15,7 @@ INTERRUPTED = 130  # what shells report for a process ended by Ctrl-C
 
 _VERBS = {
     "check": "Validate and describe a file of examples.",
+    "cleanup": "Remove all that a run on Amazon Bedrock made.",
     "deploy": "Give a student a name under which it is served.",
     "deployments": "List, show, update and delete deployments.",
     "distill": "Distil labelled queries into a student.",
@@ -25,6 +26,7 @@ _VERBS = {
     "prepare": "Write queries and have a teacher label them.",
     "route": "Give queries their channel weights.",
     "serve": "Serve students over HTTP.",
+    "status": "Show what a run on Amazon Bedrock made, and how it stands.",
 }
 
 

@@ -9,8 +9,6 @@ import click
 from filmstill.cli.options import PATH, read_task, settings_options, task_option
 from filmstill.config import ServeConfig
 
-_FORCED = 1  # exit code where a second signal ended it
-
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
@@ -89,7 +87,7 @@ def serve(
     recipes: Path | None,
     task_file: Path | None,
     **settings: float,
-) -> int:
+) -> None:
     """Serve students over HTTP: the native API, OpenAI's and Bedrock's.
 
     The student that ships with Filmstill answers as `filmstill`, every deployment under its own
@@ -109,7 +107,7 @@ def serve(
     from filmstill.errors import require
 
     require("fastapi", "serve", "the server")
-    from filmstill.jobs.job import Places
+    from filmstill.jobs.order import Places
     from filmstill.jobs.recipes import load_recipes
     from filmstill.registry import Registry
     from filmstill.serve.assemble import Options, assemble
@@ -140,11 +138,10 @@ def serve(
         listener = listen(host, port)
         address = _address(host, listener.getsockname()[1])
         log_to_stderr()
-        app = assemble(registry, options, config, keys)
-        finished = run(app, listener, started=lambda: click.echo(_greeting(address), err=True))
+        app = assemble(registry, options, config, keys, any_host=insecure)
+        run(app, listener, started=lambda: click.echo(_greeting(address), err=True))
     finally:
         registry.close()
-    return 0 if finished else _FORCED
 
 
 def _is_loopback(host: str) -> bool:

@@ -13,8 +13,9 @@ from filmstill.errors import DataError
 from filmstill.files import make_folder, storage_errors
 from filmstill.jobs.artefacts import write_artefacts
 from filmstill.jobs.invocation_logs import read_logs
-from filmstill.jobs.job import DATA_PROCESSING, TRAINING, VALIDATION, Distillation, job_folder
+from filmstill.jobs.job import DATA_PROCESSING, MODEL, TRAINING, VALIDATION, job_folder
 from filmstill.jobs.objects import SCHEME, Objects, below, open_objects
+from filmstill.jobs.order import Distillation
 from filmstill.records import Example
 from filmstill.registry import Resource
 from filmstill.registry.students import keep_student
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from filmstill.jobs.worker import Report
     from filmstill.student.train import Distilled, Progress
 
-MODEL = "model"
 _PROBE = ".write_access_check_file.temp"
 
 

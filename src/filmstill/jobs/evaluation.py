@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from filmstill.errors import DataError, QueryError, RoutingError
-from filmstill.jobs.job import Places
 from filmstill.jobs.objects import below, open_objects
+from filmstill.jobs.order import Places
 from filmstill.jobs.rating import ChatRater, Metric, Rater, Rating, Response, RubricRater
 from filmstill.models import Prompt, open_model
 from filmstill.models.chat import is_model
@@ -109,10 +109,11 @@ def run_evaluation(report: "Report") -> Callable[[Resource], None]:
                 raise DataError(f"{dataset.name}: there is no custom metric {name!r} in the job")
     objects.write(below(order.output, order.name, _PERMISSION_CHECK), b"")
     respond = _responder(order, task)
+    brought = None if order.router else order.responder
     means = {}
     for dataset in order.datasets:
         metrics = [custom[name] for name in dataset.metrics]
-        lines = list(_lines(objects.read(dataset.address), dataset.address))
+        lines = list(_lines(objects.read(dataset.address), dataset.address, brought))
         if not 0 < len(lines) <= MAX_PROMPTS:
             raise DataError(
                 f"{dataset.address} has {len(lines):,} prompts; there must be 1 to {MAX_PROMPTS:,}"
@@ -184,8 +185,8 @@ def _responder(order: Evaluation, task: Task) -> Callable[[Response], Response]:
     return answer
 
 
-def _lines(content: bytes, address: str) -> Iterator[Response]:
-    """The lines of a data set; a line's own response where it brings one."""
+def _lines(content: bytes, address: str, responder: str | None) -> Iterator[Response]:
+    """The lines of a data set, with the responses of `responder` that they bring, if it is one."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -195,15 +196,17 @@ def _lines(content: bytes, address: str) -> Iterator[Response]:
             continue
         try:
             record = json.loads(raw)
-            own = record.get("modelResponses") or [{"response": ""}]
+            own = record.get("modelResponses") or []
             texts = (
                 record["prompt"],
-                own[0]["response"],
+                own[0]["response"] if own else "",
                 record.get("referenceResponse") or "",
                 record.get("category") or "",
             )
             if not all(isinstance(text, str) for text in texts):
                 raise TypeError("prompt, response, referenceResponse and category must be text")
+            if responder is not None and [item["modelIdentifier"] for item in own] != [responder]:
+                raise ValueError(f"modelResponses must hold one response of {responder}")
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise DataError(
                 f"{address}:{number}: not a line of an evaluation data set "

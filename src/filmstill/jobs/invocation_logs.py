@@ -1,6 +1,7 @@
 """Training data from the logs that Bedrock keeps of a model's invocations."""
 
 import gzip
+import io
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -8,9 +9,12 @@ from typing import Any
 
 from filmstill.data.formats import SCHEMA
 from filmstill.errors import DataError
-from filmstill.jobs.job import Distillation
 from filmstill.jobs.objects import Objects
+from filmstill.jobs.order import Distillation
 from filmstill.task import Task
+
+MAX_BYTES = 256 * 1024**2
+"""The largest log that is read, unpacked; Bedrock's own are of some megabytes."""
 
 _SUFFIXES = (".gz", ".json", ".jsonl")
 
@@ -55,7 +59,12 @@ def passes(metadata: Mapping[str, str], filters: Mapping[str, Any]) -> bool:
 
 def _entries(address: str, content: bytes) -> Iterator[dict[str, Any]]:
     try:
-        text = gzip.decompress(content) if address.endswith(".gz") else content
+        text = content
+        if address.endswith(".gz"):
+            with gzip.open(io.BytesIO(content)) as file:
+                text = file.read(MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
+            raise ValueError(f"more than {MAX_BYTES:,} bytes")
         lines = [json.loads(line) for line in text.splitlines() if line.strip()]
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         raise DataError(f"{address}: not a log of invocations ({error})") from error

@@ -1,15 +1,29 @@
 """A job: work that was asked for, how far it is, and what came of it, in Bedrock's words."""
 
+import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filmstill.errors import UnknownNameError
+from filmstill.errors import TakenNameError, UnknownNameError
+from filmstill.jobs.order import Distillation
 from filmstill.registry import Registry, Resource
 
 DISTILLATION, EVALUATION = "job", "evaluation"
+MODEL = "model"
+"""Kind of the students that jobs made."""
+CARRIED = (
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "OPENAI_BASE_URL",
+)
+"""What a job keeps of the environment it was asked for in: which services, and no secrets."""
 KINDS = (DISTILLATION, EVALUATION)
 
 IN_PROGRESS, COMPLETED, FAILED = "InProgress", "Completed", "Failed"
@@ -18,59 +32,6 @@ UNFINISHED = (IN_PROGRESS, STOPPING)
 
 VALIDATION, DATA_PROCESSING, TRAINING = "validation", "data_processing", "training"
 PHASES = (VALIDATION, DATA_PROCESSING, TRAINING)
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where `s3://` addresses lead.
-
-    Attributes:
-        root: a local folder: `s3://bucket/key` is `root/bucket/key`; empty for a real S3.
-        endpoint: address of the S3 service; empty for what boto3 finds by itself.
-    """
-
-    root: str = ""
-    endpoint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Distillation:
-    """What a distillation job is to do; plain data, so that it can be kept.
-
-    Attributes:
-        training: file of examples: a path or an `s3://` address.
-        model: name of the student it makes.
-        model_id: id of that student; chosen when it is made where it is empty.
-        task: the task, as TOML; empty for the built-in one.
-        settings: settings of `DistillConfig`; defaults for those not named.
-        teacher: address of who labels the examples without a label; empty for nobody.
-        output: `s3://` prefix for metrics and reports; empty to write none.
-        least: fewest usable examples.
-        most: most usable examples; 0 for any number.
-        logs: `training` is a prefix with logs of a model's invocations.
-        responses_of: of logs, use the answers of this model as labels; empty to use none.
-        filters: which entries of the logs to use, as Bedrock's `requestMetadataFilters`.
-        places: where `s3://` addresses lead.
-    """
-
-    training: str
-    model: str
-    model_id: str = ""
-    task: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    teacher: str = ""
-    output: str = ""
-    least: int = 20
-    most: int = 0
-    logs: bool = False
-    responses_of: str = ""
-    filters: Mapping[str, Any] = field(default_factory=dict)
-    places: Places = Places()
-
-    @staticmethod
-    def from_json(data: Mapping[str, Any]) -> "Distillation":
-        """The order that `asdict` made plain data of."""
-        return Distillation(**{**data, "places": Places(**data["places"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +140,14 @@ def submit(
         TakenNameError: there is one of this name.
         StorageError: it cannot be written.
     """
-    body = {"order": dict(order), "bedrock": dict(bedrock or {})}
+    body = {**new_body(order), "bedrock": dict(bedrock or {})}
     return job_of(registry.add(kind, name, IN_PROGRESS, body, token=token))
+
+
+def new_body(order: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of a new job."""
+    environment = {name: os.environ[name] for name in CARRIED if name in os.environ}
+    return {"order": dict(order), "environment": environment}
 
 
 def submit_distillation(
@@ -191,8 +158,25 @@ def submit_distillation(
     bedrock: Mapping[str, Any] | None = None,
     token: str | None = None,
 ) -> Job:
-    """Write a distillation down; see `submit`."""
-    return submit(registry, DISTILLATION, name, asdict(order), bedrock=bedrock, token=token)
+    """Write a distillation down; see `submit`.
+
+    Raises:
+        TakenNameError: also where another student is called like this one's will be.
+    """
+    with registry.transaction():
+        check_model_name(registry, order.model)
+        return submit(registry, DISTILLATION, name, asdict(order), bedrock=bedrock, token=token)
+
+
+def check_model_name(registry: Registry, name: str) -> None:
+    """See that no student is called so, and that no job is making one.
+
+    Raises:
+        TakenNameError: one is.
+    """
+    jobs = registry.all(DISTILLATION, UNFINISHED)
+    if registry.find(MODEL, name) or any(job.body["order"]["model"] == name for job in jobs):
+        raise TakenNameError(f"there is a student called {name!r} already, or one is being made")
 
 
 def find_job(registry: Registry, key: str) -> Job:

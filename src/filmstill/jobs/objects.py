@@ -8,7 +8,7 @@ from typing import Any
 
 from filmstill.errors import InputError, ServiceError, require
 from filmstill.files import make_folder, replacing, storage_errors
-from filmstill.jobs.job import Places
+from filmstill.jobs.order import Places
 
 SCHEME = "s3://"
 _ADDRESS = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?", re.DOTALL)
@@ -86,11 +86,12 @@ class FolderObjects(Objects):
     def _path(self, address: str) -> Path:
         bucket, key = _split_object(address)
         try:
-            path = (self._root / bucket / key).resolve()
+            folder = (self._root / bucket).resolve()
+            path = (folder / key).resolve()
         except ValueError as error:
             raise InputError(f"{address!r}: no file can be called so ({error})") from error
         # A key may hold "..", and a link may lead anywhere.
-        if not path.is_relative_to(self._root / bucket):
+        if not path.is_relative_to(folder):
             raise InputError(f"{address}: this leads out of its bucket; name an object in it")
         return path
 

@@ -17,8 +17,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filmstill.errors import InputError
-from filmstill.files import make_folder
+from filmstill.files import make_folder, storage_errors
 from filmstill.jobs.job import (
+    CARRIED,
+    DISTILLATION,
     FAILED,
     IN_PROGRESS,
     KINDS,
@@ -39,6 +41,9 @@ STARTS = 3
 KEPT = ("lock", "log.txt", "rejects.jsonl")
 """What stays of a job's folder when it has ended."""
 
+LABELLED = "labelled"
+"""How the files with a teacher's labels are called, from the start."""
+
 _LAST = 400  # characters of the log that a failure quotes
 
 
@@ -51,20 +56,19 @@ class Runner:
         self._at_once = at_once
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
-    def tick(self, *, start: bool = True) -> None:
+    def tick(self, *, start: bool = True, wait: bool = False) -> None:
         """Bury dead workers, end jobs that will not stop, and start jobs whose turn it is.
-
-        Does nothing while another process is at it.
 
         Args:
             start: False only to notice what has ended.
+            wait: where another process is at it, wait for it and look again; else do nothing.
 
         Raises:
             StorageError: the registry cannot be written.
         """
         folder = job_folder(self._registry, "")
         make_folder(folder)
-        with _held(folder / "runner.lock") as lock:
+        with _held(folder / "runner.lock", wait=wait) as lock:
             if lock is None:
                 return
             waiting, running = [], 0
@@ -84,10 +88,8 @@ class Runner:
                 self._start(item)
 
     def _unfinished(self) -> list[Resource]:
-        found = [item for kind in KINDS for item in self._registry.all(kind)]
-        return sorted(
-            (item for item in found if item.status in UNFINISHED), key=lambda item: item.created
-        )
+        found = [item for kind in KINDS for item in self._registry.all(kind, UNFINISHED)]
+        return sorted(found, key=lambda item: item.created)
 
     def _reap(self, unfinished: set[str]) -> None:
         """Let go of workers that have ended, so that no zombies are left."""
@@ -119,7 +121,7 @@ class Runner:
             if now.status not in UNFINISHED:
                 return  # it ended as it should between our two looks
             end_job(self._registry, now, STOPPED if now.status == STOPPING else FAILED, _why(code))
-        clear_folder(job_folder(self._registry, item.id))
+        clear_folder(job_folder(self._registry, item.id), completed=False)
 
     def _start(self, item: Resource) -> None:
         registry = self._registry
@@ -128,15 +130,19 @@ class Runner:
             log = log_path(registry, item.id)
             end_job(registry, item, FAILED, f"its worker ends before it begins: {_end_of(log)}")
             return
-        registry.change(item, starts=starts)
         folder = job_folder(registry, item.id)
         make_folder(folder)
-        with _held(folder / "lock") as lock, log_path(registry, item.id).open("ab") as log_file:
+        with (
+            storage_errors("start a worker in", folder),
+            _held(folder / "lock") as lock,
+            log_path(registry, item.id).open("ab") as log_file,
+        ):
             if lock is None:  # a worker that was started by a process that then was killed
                 return
+            registry.change(item, starts=starts)
             self._children[item.id] = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-m", "filmstill.jobs.worker", item.kind, item.id],
-                env={**os.environ, "FILMSTILL_HOME": str(registry.folder.resolve())},
+                env=_environment(registry, item),
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log_file,
@@ -167,6 +173,22 @@ def stop(registry: Registry, job: Job) -> Job:
     return job_of(registry.get(job.kind, job.id))
 
 
+def delete(registry: Registry, job: Job) -> None:
+    """Forget a job that has ended, and remove its folder.
+
+    Raises:
+        InputError: it has not ended.
+    """
+    with registry.transaction():
+        item = registry.get(job.kind, job.id)
+        if item.status in UNFINISHED:
+            raise InputError(f"job {item.name!r} is {item.status}: stop it first")
+        if item.body["bedrock"] and item.kind == DISTILLATION:
+            raise InputError(f"job {item.name!r} was made through Bedrock's API, which keeps jobs")
+        registry.remove(item)
+    shutil.rmtree(job_folder(registry, job.id), ignore_errors=True)
+
+
 def end_job(registry: Registry, item: Resource, status: str, failure: str = "") -> Resource:
     """Write down that a job has ended, and with it the phase that was under way."""
     now = time.time()
@@ -180,13 +202,29 @@ def end_job(registry: Registry, item: Resource, status: str, failure: str = "") 
     return registry.change(item, status=status, ended=now, failure=reason, phases=phases)
 
 
-def clear_folder(folder: Path) -> None:
-    """Remove what a job worked on: what it made is in the registry by now."""
+def clear_folder(folder: Path, *, completed: bool) -> None:
+    """Remove what a job worked on.
+
+    Where it did not complete, the labels that a teacher was paid for stay, and a finished student:
+    what a completed one made is in the registry.
+    """
+    finished = {"student"} if (folder / "student" / "manifest.json").exists() else set()
     for path in folder.iterdir():
+        paid = path.name.startswith(LABELLED) or path.name in finished
+        if path.name in KEPT or (paid and not completed):
+            continue
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-        elif path.name not in KEPT:
+        else:
             path.unlink(missing_ok=True)
+
+
+def _environment(registry: Registry, item: Resource) -> dict[str, str]:
+    """A worker's environment: ours, with the services of the one who asked for the job."""
+    ours = {name: value for name, value in os.environ.items() if name not in CARRIED}
+    home = {"FILMSTILL_HOME": str(registry.folder.resolve())}
+    # Threads that spin while they wait take the cores from the server, and from each other.
+    return {"OMP_WAIT_POLICY": "PASSIVE", **ours, **item.body.get("environment", {}), **home}
 
 
 def _why(code: int | None) -> str:
@@ -209,7 +247,7 @@ def _end_of(log: Path) -> str:
 
 
 @contextmanager
-def _held(path: Path) -> Iterator[int | None]:
+def _held(path: Path, *, wait: bool = False) -> Iterator[int | None]:
     """The descriptor of a lock file that is ours inside the block, or None where it is another's.
 
     A child process that inherits the descriptor keeps the lock.
@@ -219,7 +257,7 @@ def _held(path: Path) -> Iterator[int | None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             yield None
         else:

@@ -6,10 +6,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-from filmstill.errors import FilmstillError
+from filmstill.errors import FilmstillError, StorageError
 from filmstill.jobs.job import (
     COMPLETED,
     DISTILLATION,
@@ -60,7 +61,9 @@ class Report:
         now = time.monotonic()
         if now - self._written >= _EVERY_S:
             self._written = now
-            self.registry.change(self.item, progress=facts)
+            # Hours of training are worth more than a line of progress.
+            with suppress(StorageError):
+                self.registry.change(self.item, progress=facts)
 
     def say(self, text: str) -> None:
         """One line for the log."""
@@ -104,7 +107,7 @@ def main(kind: str, job_id: str) -> int:
         with registry.transaction():
             end_job(registry, registry.get(kind, job_id), status, failure)
     log.info("%s", status)
-    clear_folder(job_folder(registry, job_id))
+    clear_folder(job_folder(registry, job_id), completed=status == COMPLETED)
     registry.close()
     return 0
 
@@ -129,5 +132,5 @@ def _stop(number: int, frame: FrameType | None) -> None:
 if __name__ == "__main__":
     code = main(*sys.argv[1:3])
     registry = Registry()
-    Runner(registry).tick()  # whoever waits need not wait for a server
+    Runner(registry).tick(wait=True)  # whoever waits need not wait for a server
     sys.exit(code)

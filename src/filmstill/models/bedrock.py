@@ -50,8 +50,7 @@ class BedrockModel(ChatModel):
         try:
             self._client: Any = boto3.client(
                 "bedrock-runtime",
-                # boto3 itself reads only AWS_DEFAULT_REGION and the profile.
-                region_name=os.environ.get("AWS_REGION") or None,
+                region_name=_region_of(model),
                 config=config.Config(
                     # Adaptive: the client slows down by itself when the service throttles.
                     retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
@@ -91,6 +90,15 @@ class BedrockModel(ChatModel):
         except errors.BotoCoreError as error:
             raise ServiceError(f"{self.address}: {error}") from error
         return converse_answer(answer)
+
+
+def _region_of(model: str) -> str | None:
+    """The region of a model named by its ARN; else that of the environment, if it has one."""
+    parts = model.split(":")
+    if model.startswith("arn:") and len(parts) > 3 and parts[3]:
+        return parts[3]
+    # boto3 itself reads only AWS_DEFAULT_REGION and the profile.
+    return os.environ.get("AWS_REGION") or None
 
 
 def converse_body(prompt: Prompt) -> dict[str, Any]:

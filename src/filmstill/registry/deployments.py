@@ -20,6 +20,7 @@ from filmstill.registry.resource import Resource
 from filmstill.registry.store import Registry
 from filmstill.registry.students import keep_student, student_folder, tidy_students
 from filmstill.student.artefact import open_artefact
+from filmstill.student.router import StudentRouter
 
 DEPLOYMENT, PROVISIONED = "deployment", "provisioned"
 SERVING = {DEPLOYMENT: "Active", PROVISIONED: "InService"}
@@ -100,10 +101,16 @@ def update(registry: Registry, name: str, folder: Path, *, source: str = "") -> 
 
     Raises:
         ArtefactError: the folder is no complete student.
+        InputError: the deployment was made through Bedrock's API, which must know its model.
         UnknownNameError: there is no such deployment.
         StorageError: the student cannot be copied.
     """
     with registry.transaction():
+        if registry.get(DEPLOYMENT, name).body.get("bedrock"):
+            raise InputError(
+                f"the deployment {name!r} was made through Bedrock's API; update it there "
+                f"(UpdateCustomModelDeployment), so that its model is known"
+            )
         body = {
             "student": keep_student(registry, folder),
             "source": source or str(folder.resolve()),
@@ -203,7 +210,8 @@ def deployment_of(registry: Registry, item: Resource) -> Deployment:
 
 def _failure(registry: Registry, student: str) -> str:
     try:
-        open_artefact(student_folder(registry, student))
+        artefact = open_artefact(student_folder(registry, student))
+        StudentRouter(artefact).route("a query")
     except FilmstillError as error:
         return str(error)
     return ""

@@ -4,15 +4,14 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from filmstill.errors import DataError, StorageError, TakenNameError, UnknownNameError
-from filmstill.files import make_folder
-from filmstill.registry.home import home, registry_path
+from filmstill.registry.home import home, make_home, registry_path
 from filmstill.registry.resource import Resource, new_id
 
 _MARK = 0x46537472  # "FStr", which tells a registry from other SQLite files
@@ -23,6 +22,7 @@ _TABLES = (
         status TEXT NOT NULL, created REAL NOT NULL, modified REAL NOT NULL, token TEXT,
         body TEXT NOT NULL, UNIQUE (kind, id), UNIQUE (kind, name), UNIQUE (kind, token)
     )""",
+    "CREATE INDEX IF NOT EXISTS by_status ON resources (kind, status)",
     """CREATE TABLE IF NOT EXISTS tags (
         resource TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
         PRIMARY KEY (resource, key)
@@ -53,7 +53,7 @@ class Registry:
         self._lock = threading.RLock()
         self._depth = 0
         self._changes = 0
-        make_folder(self.folder)
+        make_home(self.folder)
         with self._errors():
             # Without an isolation level sqlite3 begins no transaction by itself.
             self._database = sqlite3.connect(
@@ -150,12 +150,19 @@ class Registry:
         with self._lock, self._errors():
             return self._one("kind = ? AND token = ?", kind, token)
 
-    def all(self, kind: str) -> list[Resource]:
-        """All resources of a kind, in the order in which they were added."""
+    def all(self, kind: str, statuses: Sequence[str] = ()) -> list[Resource]:
+        """All resources of a kind, in the order in which they were added.
+
+        Args:
+            kind: their kind.
+            statuses: only those with one of these statuses; all of them where none is given.
+        """
+        condition = f" AND status IN ({', '.join('?' * len(statuses))})" if statuses else ""
         with self._lock, self._errors():
             rows = self._database.execute(
-                f"SELECT {_COLUMNS} FROM resources WHERE kind = ? ORDER BY number",  # noqa: S608
-                (kind,),
+                f"SELECT {_COLUMNS} FROM resources WHERE kind = ?{condition} "  # noqa: S608
+                f"ORDER BY number",
+                (kind, *statuses),
             ).fetchall()
         return [_resource(row) for row in rows]
 

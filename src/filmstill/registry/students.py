@@ -52,6 +52,7 @@ def tidy_students(registry: Registry) -> None:
     """Remove the kept students that no model and no deployment names any more."""
     with registry.transaction():
         bodies = [item.body for kind in HOLDERS for item in registry.all(kind)]
+        bodies += [item.body for item in registry.all("evaluation", ("InProgress", "Stopping"))]
         named = {body.get("student") for body in bodies}
         named |= {(body.get("update") or {}).get("student") for body in bodies}
         folder = registry.folder / "students"

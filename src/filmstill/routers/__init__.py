@@ -2,18 +2,20 @@
 
 from pathlib import Path
 
+from filmstill.bedrock.deployment import served_arn
+from filmstill.bedrock.run import open_run, record_path
 from filmstill.data.corpus import corpus_path, student_path
 from filmstill.data.reading import load_labelled
-from filmstill.errors import InputError
+from filmstill.errors import InputError, StorageError
 from filmstill.files import is_there
-from filmstill.models.chat import is_model, open_model
+from filmstill.models.chat import BEDROCK, is_model, open_model
 from filmstill.router import Router
 from filmstill.routers.base import BaseRouter
 from filmstill.routers.chat import ChatRouter
 from filmstill.routers.mean import MeanRouter
 from filmstill.routers.recorded import RecordedRouter
 from filmstill.routers.tfidf import TfidfRouter
-from filmstill.task import Task
+from filmstill.task import Task, parse_task
 
 RECORDED = "recorded"
 SHIPPED = "filmstill"
@@ -53,7 +55,9 @@ def open_router(
         return RecordedRouter.read(rest, task or Task.builtin())
     if is_model(address):
         return ChatRouter(open_model(address), task or Task.builtin())
-    if not is_there(Path(address)):
+    if _exists(record_path(Path(address))):
+        return _of_run(Path(address), task)
+    if not _exists(Path(address)):
         deployed = _deployed(address)
         if deployed is not None:
             return _student(deployed, task, threads, name=address)
@@ -65,12 +69,30 @@ def open_router(
     return _student(address, task, threads)
 
 
+def _exists(path: Path) -> bool:
+    """Whether something is there; a path that the system refuses is refused when it is opened."""
+    try:
+        return is_there(path)
+    except StorageError:
+        return False
+
+
 def _deployed(name: str) -> Path | None:
     """The folder of the student that a deployment serves; None where there is no such one."""
     from filmstill.registry.deployments import find_deployment
 
     found = find_deployment(name)
     return None if found is None else found.folder
+
+
+def _of_run(folder: Path, task: Task | None) -> Router:
+    """The model that a run on Bedrock deployed, asked with the prompt that it was trained with."""
+    run = open_run(folder)
+    own = task or parse_task(run.settings["task"], str(record_path(folder)))
+    model = open_model(f"{BEDROCK}:{served_arn(run)}")
+    router = ChatRouter(model, own, prompt=own.student_prompt)
+    router.name = str(folder)
+    return router
 
 
 def _student(

@@ -12,16 +12,16 @@ from filmstill.task import Task
 
 
 class ChatRouter(Router):
-    """Routes with the task's teacher prompt."""
+    """Routes with the task's teacher prompt, or with one that its model was trained with."""
 
     billed = True
 
-    def __init__(self, model: ChatModel, task: Task) -> None:
-        """Take the model to ask and the task to ask it about."""
+    def __init__(self, model: ChatModel, task: Task, *, prompt: str = "") -> None:
+        """Take the model to ask, the task to ask it about, and a system prompt of its own."""
         self.model = model
         self.task = task
         self.name = model.address
-        self._system = render("teacher", task)
+        self._system = prompt or render("teacher", task)
 
     def route_many(
         self, queries: Sequence[str], *, explain: bool = False, raw: bool = False

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from filmstill.config import ServeConfig
 from filmstill.errors import InputError
-from filmstill.jobs.job import Places
+from filmstill.jobs.order import Places
 from filmstill.jobs.recipes import Recipes, load_recipes
 from filmstill.jobs.runner import Runner
 from filmstill.models import open_model
@@ -65,15 +65,24 @@ def assemble(
     options: Options,
     config: ServeConfig | None = None,
     keys: Keys | None = None,
+    *,
+    any_host: bool = False,
 ) -> Guard:
     """The server as one application; whoever opened the registry closes it.
+
+    Without keys, requests must be sent to one of this machine's addresses unless `any_host`.
 
     Raises:
         MissingExtraError, ServiceError: the model that answers for base models cannot be used.
     """
     config = config or ServeConfig()
-    service = Service(registry, config, keys or Keys())
-    base = open_model(options.base_model) if options.base_model else None
+    service = Service(registry, config, keys or Keys(), any_host=any_host)
+    base = (
+        # AWS's clients try again by themselves.
+        open_model(options.base_model, timeout_s=config.request_seconds, retry=False)
+        if options.base_model
+        else None
+    )
     backend = Backend(
         registry,
         region=options.region,
@@ -83,6 +92,7 @@ def assemble(
         judge=options.judge,
         base_model=options.base_model,
         recipes=options.recipes,
+        changed=service.students.refresh,
     )
     return create_app(
         service,

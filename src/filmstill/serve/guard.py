@@ -8,6 +8,7 @@ import asyncio
 import re
 import time
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any
 from uuid import uuid4
 
@@ -109,6 +110,7 @@ class Guard:
         answer = _Answer(send, request_id, self.service)
         try:
             async with asyncio.timeout(self.service.config.request_seconds) as limit:
+                self._check_origin(headers)
                 self._check_key(scope, headers, family)
                 body = await self._body(receive, headers)
                 first = {"type": "http.request", "body": body, "more_body": False}
@@ -131,9 +133,29 @@ class Guard:
             self._tell(scope, answer, time.perf_counter() - start)
 
     def _family(self, scope: Scope) -> str:
-        if self._bedrock is not None and self._bedrock.handles(scope):
-            return BEDROCK
-        return family_of(scope["path"])
+        # Bedrock has no such paths, and to look takes as long as all else here.
+        ours = self._bedrock is None or scope["path"].startswith("/v1/")
+        return family_of(scope["path"]) if ours or not self._bedrock.handles(scope) else BEDROCK
+
+    def _check_origin(self, headers: Mapping[bytes, bytes]) -> None:
+        """Keep web pages out where no key does: a browser sends requests for any page.
+
+        A name that a page's owner can let point to this machine is none of ours, and what a page of
+        somebody else sends says so itself.
+        """
+        if self.service.keys:
+            return
+        host = headers.get(b"host", b"").decode("latin-1")
+        if not (self.service.any_host or is_local_name(host)):
+            raise _RefusedError(
+                Refusal(421, f"{host[:_LONGEST_PATH]!r} is not this server: use its address")
+            )
+        origin, site = headers.get(b"origin"), headers.get(b"sec-fetch-site", b"none")
+        foreign = origin is not None and origin.partition(b"://")[2] != host.encode("latin-1")
+        if foreign or site not in (b"none", b"same-origin"):
+            raise _RefusedError(
+                Refusal(403, "pages of other sites may not ask here; give the server API keys")
+            )
 
     def _check_key(self, scope: Scope, headers: Mapping[bytes, bytes], family: str) -> None:
         path = scope["path"]
@@ -183,6 +205,16 @@ class Guard:
         if "deployment" in state:
             fields["deployment"] = state["deployment"]
         LOG.info("request", extra={"fields": fields})
+
+
+def is_local_name(host: str) -> bool:
+    """Whether a Host header holds an IP address or "localhost", which no page can make its own."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return name in ("", "localhost") or name.endswith(".localhost")
+    return True
 
 
 def _request_id(headers: Mapping[bytes, bytes]) -> str:

@@ -6,22 +6,16 @@ from datetime import datetime
 from typing import Any, Literal, Self
 
 from fastapi import APIRouter
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from filmstill.config import DEFAULT_BASE, DistillConfig
 from filmstill.errors import InputError
 from filmstill.files import is_there, storage_errors
-from filmstill.jobs.job import (
-    Distillation,
-    Job,
-    Places,
-    all_jobs,
-    find_job,
-    log_path,
-    submit_distillation,
-)
+from filmstill.jobs.job import Job, all_jobs, find_job, log_path, submit_distillation
+from filmstill.jobs.objects import split_address
+from filmstill.jobs.order import Distillation, Places
 from filmstill.jobs.runner import stop
 from filmstill.serve.schemas import Name, refused
 from filmstill.serve.service import service_of
@@ -96,6 +90,7 @@ def jobs_router(places: Places, teacher: str, task: str) -> APIRouter:
     @router.post("/jobs", status_code=202, response_model_exclude_none=True, responses=refused(409))
     def create_job(asked: CreateJob, request: Request) -> JobItem:
         """Distil in the background; the job waits where others are under way."""
+        split_address(asked.training)
         order = Distillation(
             asked.training,
             asked.name,
@@ -119,7 +114,7 @@ def jobs_router(places: Places, teacher: str, task: str) -> APIRouter:
 
     @router.get(
         "/jobs/{name}/logs",
-        response_class=PlainTextResponse,
+        response_class=Response,  # else errors would be described as plain text, too
         responses={**refused(404), 200: {"content": {"text/plain": {}}}},
     )
     def get_logs(name: Name, request: Request) -> PlainTextResponse:

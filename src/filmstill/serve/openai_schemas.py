@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from filmstill.query import has_half_surrogate
 from filmstill.serve.refusals import ParameterError
 
 
@@ -30,14 +31,19 @@ class SentMessage(BaseModel):
         Raises:
             ParameterError: it holds something else.
         """
-        if not isinstance(self.content, list):
-            return self.content or ""
-        for part in self.content:
+        text = self.content if isinstance(self.content, str) else self._joined()
+        if has_half_surrogate(text):
+            raise ParameterError("a message has half a surrogate pair in it", "messages")
+        return text
+
+    def _joined(self) -> str:
+        parts = self.content if isinstance(self.content, list) else []
+        for part in parts:
             if part.type != "text" or part.text is None:
                 raise ParameterError(
                     f"a message has a part of type {part.type!r}: only text is read", "messages"
                 )
-        return "\n".join(part.text or "" for part in self.content)
+        return "\n".join(part.text or "" for part in parts)
 
 
 class StreamOptions(BaseModel):

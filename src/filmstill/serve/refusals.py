@@ -28,11 +28,13 @@ _STATUSES: tuple[tuple[type[FilmstillError], int], ...] = (
 )
 _NATIVE_TYPES = {
     400: "invalid_request",
+    403: "forbidden",
     401: "unauthorized",
     404: "not_found",
     405: "method_not_allowed",
     409: "conflict",
     413: "too_large",
+    421: "misdirected",
     500: "internal_error",
     503: "unavailable",
     504: "timeout",
@@ -48,9 +50,9 @@ _BEDROCK_TYPES = {
     429: "ThrottlingException",
     500: "InternalServerException",
     503: "ServiceUnavailableException",
-    504: "ServiceUnavailableException",
+    408: "ModelTimeoutException",
 }
-_BEDROCK_STATUSES = {401: 403, 504: 503}  # where Bedrock has another one
+_BEDROCK_STATUSES = {401: 403, 504: 408}  # where Bedrock has another one
 
 
 class ParameterError(InputError):

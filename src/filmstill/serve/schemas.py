@@ -146,9 +146,11 @@ class Refused(BaseModel):
 _REFUSALS = {
     400: "The request is wrong.",
     401: "There is no API key, or one that is not known.",
+    403: "A web page of another site asks.",
     404: "There is nothing of this name.",
     409: "The name is taken.",
     413: "The request is too large.",
+    421: "The request was sent to another name than this server's.",
     500: "An unexpected error.",
     503: "Too much to do, or a disk that refuses: try again in a moment.",
     504: "It took too long.",
@@ -157,7 +159,7 @@ _REFUSALS = {
 
 def refused(*statuses: int, model: type[BaseModel] = Refused) -> dict[int | str, dict[str, Any]]:
     """The errors of a route, for the documentation: these, and those that any may have."""
-    every = {400, 401, 413, 500, 503, 504, *statuses}
+    every = {400, 401, 403, 413, 421, 500, 503, 504, *statuses}
     return {
         status: {"model": model, "description": text}
         for status, text in _REFUSALS.items()

@@ -8,6 +8,7 @@ one on which a request is just arriving.
 
 import asyncio
 import gc
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -22,6 +23,8 @@ IDLE_S = 2.0
 """Seconds in which the next request may come over a connection when the server is stopped."""
 KEEP_ALIVE_S = 75
 """Longer than clients and load balancers keep idle connections, so that they close them, not us."""
+FORCED = 1
+"""Exit code after a second signal."""
 _BACKLOG = 2048
 _POLL_S = 0.02
 
@@ -42,20 +45,15 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def serve(app: Guard, listener: socket.socket, *, started: Callable[[], None]) -> bool:
+def serve(app: Guard, listener: socket.socket, *, started: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT; a second one ends at once.
 
     Args:
         app: what to serve.
         listener: the socket to serve at; it is closed.
         started: called when requests are taken.
-
-    Returns:
-        Whether everything under way was finished.
     """
-    server = _Server(app, started)
-    server.run(sockets=[listener])
-    return not server.force_exit
+    _Server(app, started).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
@@ -90,7 +88,8 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # uvicorn would raise the signal again when all is done; who stops as asked exits with 0.
-        self.force_exit = self.should_exit
+        if self.should_exit:
+            os._exit(FORCED)  # threads at work would abort an orderly end, and nothing is lost
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -98,6 +97,6 @@ class _Server(uvicorn.Server):
         for server in self.servers:
             server.close()
         until = time.monotonic() + min(IDLE_S, self._service.config.shutdown_seconds)
-        while self.server_state.connections and not self.force_exit and time.monotonic() < until:
+        while self.server_state.connections and time.monotonic() < until:
             await asyncio.sleep(_POLL_S)
         await super().shutdown(sockets)

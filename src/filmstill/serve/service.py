@@ -22,6 +22,7 @@ class Service:
         keys: who is let in.
         metrics: what is counted.
         students: what is served.
+        any_host: requests may be sent to any name, not to this machine's addresses alone.
         draining: the server was asked to stop; every answer closes its connection.
     """
 
@@ -30,6 +31,7 @@ class Service:
     keys: Keys = field(default_factory=Keys)
     metrics: Metrics = field(default_factory=Metrics)
     students: Students = field(init=False)
+    any_host: bool = False
     draining: bool = False
 
     def __post_init__(self) -> None:

@@ -96,6 +96,10 @@ class Students:
             self._loaded = loaded
             self._seen = version
 
+    def serves(self, name: str) -> bool:
+        """Whether a student is loaded under a name or id, as far as is known."""
+        return name in self._names
+
     async def find(self, name: str) -> Served:
         """What is served under a name or id.
 
@@ -140,13 +144,18 @@ class Students:
 
     def _wanted(self) -> dict[str, tuple[str, Path]]:
         """Name and folder by all that requests may call a student."""
-        wanted = {SHIPPED: (SHIPPED, student_path(Task.builtin()))}
+        names = {SHIPPED: (SHIPPED, student_path(Task.builtin()))}
+        ids = {}
         for kind in (PROVISIONED, DEPLOYMENT):  # the latter go first where both are called alike
             for item in self._registry.all(kind):
                 if item.status == SERVING[kind]:
                     folder = student_folder(self._registry, item.body["student"])
-                    wanted[item.name] = wanted[item.id] = (item.name, folder)
-        return wanted
+                    names[item.name] = ids[item.id] = ids[id_key(kind, item.id)] = (
+                        item.name,
+                        folder,
+                    )
+        # Nobody takes over another one's id by being called so.
+        return {**names, **ids}
 
     def _open(self, folder: Path) -> Served | None:
         if folder in self._loaded:
@@ -165,3 +174,8 @@ class Students:
     def _waiting(self) -> float:
         batchers = {served.batcher for served in self._names.values()}
         return sum(batcher.waiting for batcher in batchers)
+
+
+def id_key(kind: str, item_id: str) -> str:
+    """What a deployment is found under by its kind and id; no name can be like it."""
+    return f"{kind}/{item_id}"

@@ -17,10 +17,12 @@ from .valid_values import minimal
 class Wire:
     """An application and its client; `calls` are the handlers' (operation, input)."""
 
-    def __init__(self, handlers: Mapping[str, Handler] | None = None) -> None:
+    def __init__(
+        self, handlers: Mapping[str, Handler] | None = None, *, app: BedrockApp | None = None
+    ) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         made = {name: self._stub(name) for name in OPERATIONS}
-        self.app = BedrockApp(made if handlers is None else handlers, "us-east-1")
+        self.app = app or BedrockApp(made if handlers is None else handlers, "us-east-1")
         self._runner = asyncio.Runner()
         self._client = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(self.app), base_url="http://127.0.0.1"

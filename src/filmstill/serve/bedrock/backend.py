@@ -1,12 +1,12 @@
 """What the operations share: the registry, the settings, and the names of things as ARNs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from filmstill.errors import TakenNameError
-from filmstill.jobs.distillation import MODEL
-from filmstill.jobs.job import DISTILLATION, EVALUATION, Places
+from filmstill.jobs.job import DISTILLATION, EVALUATION, MODEL
+from filmstill.jobs.order import Places
 from filmstill.jobs.recipes import Recipes, load_recipes
 from filmstill.registry import Registry, Resource
 from filmstill.registry.deployments import DEPLOYMENT, PROVISIONED
@@ -41,6 +41,7 @@ class Backend:
         judge: who rates in evaluation jobs: "rubric", or a language model's address.
         base_model: address of the language model that answers for base models; empty for none.
         recipes: which student a base model stands for.
+        changed: called when what is served was changed.
     """
 
     registry: Registry
@@ -52,6 +53,7 @@ class Backend:
     judge: str = "rubric"
     base_model: str = ""
     recipes: Recipes = field(default_factory=load_recipes)
+    changed: Callable[[], None] = lambda: None
 
     def arn(self, item: Resource) -> str:
         """The ARN of a resource that was made through Bedrock's API."""

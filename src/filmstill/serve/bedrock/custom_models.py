@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from filmstill.jobs.distillation import MODEL
-from filmstill.jobs.job import DISTILLATION
+from filmstill.jobs.job import DISTILLATION, MODEL
 from filmstill.registry import Resource
 from filmstill.registry.deployments import DEPLOYMENT, PROVISIONED
 from filmstill.registry.students import tidy_students
@@ -87,10 +86,9 @@ def _delete(backend: Backend, request: dict[str, Any]) -> dict[str, Any]:
         item = backend.find(MODEL, request["modelIdentifier"])
         for kind in (DEPLOYMENT, PROVISIONED):
             for used in registry.all(kind):
-                if item.id in (
-                    used.body.get("model"),
-                    (used.body.get("update") or {}).get("model"),
-                ):
+                update = used.body.get("update") or {}
+                coming = update.get("model") if update.get("status") == "Updating" else None
+                if item.id in (used.body.get("model"), coming):
                     raise conflict(
                         f"The model {item.name} is in use by the {kind} {used.name}: delete that "
                         f"first."

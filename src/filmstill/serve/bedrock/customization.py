@@ -6,21 +6,22 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from filmstill.config import DistillConfig
-from filmstill.errors import InputError
-from filmstill.jobs.distillation import MODEL
+from filmstill.errors import InputError, TakenNameError
 from filmstill.jobs.job import (
     COMPLETED,
     DATA_PROCESSING,
     DISTILLATION,
     IN_PROGRESS,
+    MODEL,
     STOPPING,
     TRAINING,
-    UNFINISHED,
     VALIDATION,
-    Distillation,
     Job,
+    check_model_name,
     job_of,
+    new_body,
 )
+from filmstill.jobs.order import Distillation
 from filmstill.jobs.recipes import Recipe, model_id
 from filmstill.jobs.runner import stop
 from filmstill.registry import Resource, new_id
@@ -93,13 +94,16 @@ def _create(backend: Backend, request: dict[str, Any]) -> dict[str, Any]:
     with registry.transaction():
         token = request.get("clientRequestToken")
         known = token is not None and registry.by_token(DISTILLATION, token) is not None
-        if not known and _is_taken(backend, request["customModelName"]):
-            raise taken(MODEL, request["customModelName"])
+        if not known:
+            try:
+                check_model_name(registry, request["customModelName"])
+            except TakenNameError as error:
+                raise taken(MODEL, request["customModelName"]) from error
         made = backend.add(
             DISTILLATION,
             request["jobName"],
             IN_PROGRESS,
-            {"order": {**asdict(order), **_training(request)}},
+            new_body({**asdict(order), **_training(request)}),
             request,
             request.get("jobTags", ()),
             base=recipe.model,
@@ -225,13 +229,6 @@ def _training(request: Mapping[str, Any]) -> dict[str, Any]:
         "responses_of": config["teacherModelIdentifier"] if logs.get("usePromptResponse") else "",
         "filters": logs.get("requestMetadataFilters", {}),
     }
-
-
-def _is_taken(backend: Backend, model: str) -> bool:
-    jobs = (item for item in backend.registry.all(DISTILLATION) if item.status in UNFINISHED)
-    return backend.registry.find(MODEL, model) is not None or any(
-        item.body["order"]["model"] == model for item in jobs
-    )
 
 
 def _model_arn(backend: Backend, item: Resource) -> str:

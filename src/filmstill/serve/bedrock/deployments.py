@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from filmstill.jobs.distillation import MODEL
+from filmstill.jobs.job import MODEL
 from filmstill.registry import Resource
 from filmstill.registry.deployments import DEPLOYMENT, begin_update
 from filmstill.registry.students import tidy_students
@@ -101,5 +101,6 @@ def _delete(backend: Backend, request: dict[str, Any]) -> dict[str, Any]:
     item = backend.find(DEPLOYMENT, request[_IDENTIFIER])
     backend.registry.remove(item)
     backend.registry.set_tags(backend.arn(item), {})
+    backend.changed()
     tidy_students(backend.registry)
     return {}

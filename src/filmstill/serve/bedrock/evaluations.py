@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from filmstill.errors import InputError
 from filmstill.jobs.evaluation import Dataset, Evaluation
-from filmstill.jobs.job import EVALUATION, IN_PROGRESS, UNFINISHED, Job, job_of
+from filmstill.jobs.job import EVALUATION, IN_PROGRESS, UNFINISHED, Job, job_of, new_body
 from filmstill.jobs.rating import BUILTIN, Metric
-from filmstill.jobs.runner import stop
+from filmstill.jobs.runner import delete, stop
 from filmstill.registry import Resource
 from filmstill.registry.deployments import PROVISIONED
 from filmstill.registry.students import student_folder
@@ -72,7 +73,8 @@ def _create(backend: Backend, request: dict[str, Any]) -> dict[str, Any]:
         EVALUATION,
         request["jobName"],
         IN_PROGRESS,
-        {"order": asdict(order)},
+        # Named, so that the student stays until the job has ended.
+        {**new_body(asdict(order)), "student": Path(router).name},
         request,
         request.get("jobTags", ()),
     )
@@ -144,7 +146,7 @@ def _delete(backend: Backend, request: dict[str, Any]) -> dict[str, Any]:
                 {"jobIdentifier": identifier, "code": error.code, "message": error.message}
             )
             continue
-        backend.registry.remove(item)
+        delete(backend.registry, job_of(item))
         backend.registry.set_tags(backend.arn(item), {})
         deleted.append({"jobIdentifier": identifier, "jobStatus": "Deleting"})
     return {"errors": errors, "evaluationJobs": deleted}

@@ -44,8 +44,6 @@ def converse_request(body: bytes) -> dict[str, Any]:
         )
     except ApiError as error:
         raise _malformed(error.message) from error
-    except RecursionError as error:
-        raise _malformed("it is nested too deeply") from error
 
 
 def nova_response(said: Said) -> bytes:

@@ -102,5 +102,6 @@ def _delete(backend: Backend, request: dict[str, Any]) -> dict[str, Any]:
         )
     backend.registry.remove(item)
     backend.registry.set_tags(backend.arn(item), {})
+    backend.changed()
     tidy_students(backend.registry)
     return {}

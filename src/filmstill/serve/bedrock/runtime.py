@@ -4,6 +4,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import anyio
+import anyio.to_thread
 from starlette.concurrency import run_in_threadpool
 
 from filmstill.errors import (
@@ -15,8 +17,7 @@ from filmstill.errors import (
 )
 from filmstill.jobs.recipes import model_id
 from filmstill.models import ChatModel, Prompt
-from filmstill.models.chat import printable
-from filmstill.registry import Resource
+from filmstill.models.chat import CONNECTIONS, printable
 from filmstill.registry.deployments import DEPLOYMENT, PROVISIONED, SERVING
 from filmstill.serve.bedrock.backend import Backend
 from filmstill.serve.bedrock.conversation import (
@@ -38,7 +39,7 @@ from filmstill.serve.bedrock.errors import (
 from filmstill.serve.bedrock.evaluations import no_base_model
 from filmstill.serve.bedrock.http import Answer, Handler
 from filmstill.serve.bedrock.nova import converse_request, nova_chunks, nova_response
-from filmstill.serve.students import Students
+from filmstill.serve.students import Students, id_key
 
 _KINDS = {":custom-model-deployment/": DEPLOYMENT, ":provisioned-model/": PROVISIONED}
 
@@ -51,6 +52,8 @@ class Runtime:
         self._backend = backend
         self._students = students
         self._base = base
+        # Of their own, so that a slow model holds up nothing else.
+        self._limiter = anyio.CapacityLimiter(CONNECTIONS)
 
     def operations(self) -> dict[str, Handler]:
         """What the operations of the runtime do."""
@@ -89,10 +92,10 @@ class Runtime:
         asked = read_conversation(request)
         for part, kind in _KINDS.items():
             if part in model:
-                return await self._student(self._ready(kind, model), asked)
+                return await self._student(kind, model, asked)
         return await self._large_model(model, asked)
 
-    def _ready(self, kind: str, arn: str) -> Resource:
+    def _check_ready(self, kind: str, arn: str) -> None:
         item = self._backend.find(kind, arn)
         if item.status == "Failed":
             raise validation(f"{item.name} has failed and answers nothing: {item.body['failure']}")
@@ -101,17 +104,20 @@ class Runtime:
             raise ApiError(
                 "ModelNotReadyException", f"{item.name} is {item.status}; wait until it is ready."
             )
-        return item
 
-    async def _student(self, item: Resource, asked: Conversation) -> Said:
+    async def _student(self, kind: str, arn: str, asked: Conversation) -> Said:
         start = time.perf_counter()
-        query = asked.turns[-1]
+        query, item_id = asked.turns[-1], arn.rpartition("/")[2]
+        key = id_key(kind, item_id)
+        if arn != self._backend.arn_of(kind, item_id) or not self._students.serves(key):
+            # The registry may have to wait for another process, which the event loop may not.
+            await run_in_threadpool(self._check_ready, kind, arn)
         try:
-            served = await self._students.find(item.id)
-            (routing,) = await self._students.route(item.id, [query], explain=True)
+            served = await self._students.find(key)
+            (routing,) = await self._students.route(key, [query], explain=True)
         except UnknownNameError as error:  # ready, and not loaded for a moment yet
             raise ApiError(
-                "ModelNotReadyException", f"{item.name} is being loaded; try again."
+                "ModelNotReadyException", f"{arn} is being loaded; try again."
             ) from error
         except QueryError as error:
             raise validation(str(error)) from error
@@ -119,7 +125,7 @@ class Runtime:
             raise throttled(str(error)) from error
         text, reason = shorten(routing.to_label(), asked, served.tokens.cut)
         count = served.tokens.count
-        tokens_in = sum(count(part) for part in (asked.system, *asked.turns))
+        tokens_in = count(asked.system, *asked.turns)
         return Said(text, reason, tokens_in, count(text), since(start))
 
     async def _large_model(self, model: str, asked: Conversation) -> Said:
@@ -129,7 +135,9 @@ class Runtime:
             raise access_denied(no_base_model(model))
         prompt = Prompt(asked.system, asked.turns, asked.max_tokens, asked.temperature)
         try:
-            answer = await run_in_threadpool(self._base.complete, prompt)
+            answer = await anyio.to_thread.run_sync(
+                self._base.complete, prompt, limiter=self._limiter, abandon_on_cancel=True
+            )
         except RoutingError as error:
             if not error.of_service:
                 raise validation(str(error)) from error

@@ -1,0 +1,205 @@
+"""Evaluation jobs: the student's own answers, judged by a model on Bedrock."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from filmstill.bedrock.aws import Aws
+from filmstill.bedrock.role import EVALUATE, evaluation_policy, put_policy, role_arn, wait_for_role
+from filmstill.bedrock.run import GONE, MADE, Run
+from filmstill.bedrock.storage import (
+    EVALUATION,
+    OBJECT,
+    address,
+    keys_below,
+    prefix_of,
+    put_text,
+    read,
+)
+from filmstill.bedrock.verdicts import METRIC, verdicts_of
+from filmstill.bedrock.waiting import pause
+from filmstill.errors import AwsError, DataError
+from filmstill.evals.judges import PROMPT, Case, Verdict
+from filmstill.evals.scores import INVALID_SCORE
+
+EVALUATION_JOB = "evaluation"
+JUDGE = "amazon.nova-pro-v1:0"
+POLL_S = 15.0
+MOST = 1000
+"""Prompts of one evaluation job."""
+
+_SCALE = {5: "excellent", 4: "good", 3: "acceptable", 2: "poor", 1: "wrong"}
+_UNFINISHED = ("InProgress", "Stopping")
+_TURNS = """
+
+Query: {{prompt}}
+Reference: {{ground_truth}}
+Prediction: {{prediction}}"""
+
+
+def judge_by_job(
+    aws: Aws,
+    run: Run,
+    label: str,
+    cases: Sequence[Case],
+    *,
+    judge: str = JUDGE,
+    on_look: Callable[[str], None] = lambda status: None,
+) -> list[Verdict]:
+    """The verdicts of an evaluation job on one router's answers, in the order of the cases.
+
+    Evaluation jobs take no deployment's ARN, so the answers go along.
+
+    Args:
+        aws: the account.
+        run: a run with a bucket and a role.
+        label: which router: lower-case letters, digits and hyphens; part of the job's name.
+        cases: what to judge; those without a routing score 1 and are not sent.
+        judge: id of the model that judges.
+        on_look: called with the job's status at every look.
+
+    Raises:
+        AwsError: the job cannot be begun, or failed.
+        DataError: there are more cases than a job takes.
+    """
+    verdicts = [Verdict(INVALID_SCORE, "no valid routing")] * len(cases)
+    sent = [number for number, case in enumerate(cases) if case.predicted is not None]
+    if not sent:
+        return verdicts
+    if len(sent) > MOST:
+        raise DataError(f"an evaluation job takes 1 to {MOST:,} answers, not {len(sent):,}")
+    asked = [cases[number] for number in sent]
+    # Other answers are another job, so that no old verdict is taken for theirs.
+    digest = hashlib.sha256((judge + _dataset(asked, label)).encode()).hexdigest()[:8]
+    name = job_name(run, label, digest)
+    arn = _ensure_job(aws, run, name, label, asked, judge)
+    _wait(aws, run, arn, on_look)
+    found = verdicts_of(_results(aws, run, name), asked)
+    for number, verdict in zip(sent, found, strict=True):
+        verdicts[number] = verdict
+    return verdicts
+
+
+def job_name(run: Run, label: str, digest: str) -> str:
+    """The name of a job; the next one's is another where one of these answers was removed."""
+    first = f"{run.name}-{label}-{digest}"
+    names = {item.name for item in run.things if item.state == GONE}
+    later = (f"{first}-{number}" for number in range(2, 100))
+    return next(name for name in (first, *later) if name not in names)
+
+
+def evaluations(aws: Aws, name: str) -> Iterator[dict[str, Any]]:
+    """Summaries of the evaluation jobs of exactly this name, which should be one at most."""
+    for page in aws.pages("bedrock", "list_evaluation_jobs", nameContains=name):
+        yield from (job for job in page["jobSummaries"] if job["jobName"] == name)
+
+
+def _ensure_job(
+    aws: Aws, run: Run, name: str, label: str, cases: Sequence[Case], judge: str
+) -> str:
+    known = run.intend(EVALUATION_JOB, name)
+    if known.state == MADE:
+        return known.arn
+    arn = next((str(job["jobArn"]) for job in evaluations(aws, name)), "")
+    if not arn:
+        run.intend(OBJECT, f"{prefix_of(run)}{EVALUATION}{name}/")  # what the job will write
+        put_text(aws, run, f"{EVALUATION}{name}.jsonl", _dataset(cases, label))
+        # One for each judge: a job that is under way keeps its rights.
+        policy = f"{EVALUATE}-{hashlib.sha256(judge.encode()).hexdigest()[:8]}"
+        put_policy(aws, run, policy, evaluation_policy(run, judge))
+        arn = _create(aws, run, name, label, judge)
+    run.made(EVALUATION_JOB, name, arn=arn)
+    return arn
+
+
+def _create(aws: Aws, run: Run, name: str, label: str, judge: str) -> str:
+    evaluator = {"bedrockEvaluatorModels": [{"modelIdentifier": judge}]}
+    scale = [
+        {"definition": meaning, "value": {"floatValue": float(value)}}
+        for value, meaning in _SCALE.items()
+    ]
+    metric = {"name": METRIC, "instructions": _instructions(), "ratingScale": scale}
+    dataset = {
+        "name": label,
+        "datasetLocation": {"s3Uri": address(run, f"{EVALUATION}{name}.jsonl")},
+    }
+    tries = 0
+    while True:
+        try:
+            answer = aws.call(
+                "bedrock",
+                "create_evaluation_job",
+                jobName=name,
+                roleArn=role_arn(run),
+                clientRequestToken=name,
+                applicationType="ModelEvaluation",
+                jobTags=run.tags,
+                evaluationConfig={
+                    "automated": {
+                        "datasetMetricConfigs": [
+                            {"taskType": "General", "dataset": dataset, "metricNames": [METRIC]}
+                        ],
+                        "evaluatorModelConfig": evaluator,
+                        "customMetricConfig": {
+                            "customMetrics": [{"customMetricDefinition": metric}],
+                            "evaluatorModelConfig": evaluator,
+                        },
+                    }
+                },
+                inferenceConfig={
+                    "models": [{"precomputedInferenceSource": {"inferenceSourceIdentifier": label}}]
+                },
+                outputDataConfig={"s3Uri": address(run, EVALUATION)},
+            )
+        except AwsError as error:
+            tries += 1
+            if not wait_for_role(error, tries):
+                raise
+        else:
+            return str(answer["jobArn"])
+
+
+def _instructions() -> str:
+    """The judge's prompt without its own form of answer: Bedrock adds one for the scale."""
+    return PROMPT.partition("\n\nAnswer with")[0] + _TURNS
+
+
+def _dataset(cases: Sequence[Case], label: str) -> str:
+    lines = []
+    for case in cases:
+        reply = case.predicted.to_label() if case.predicted else ""
+        record = {
+            "prompt": case.query,
+            "referenceResponse": case.reference.to_label(),
+            "modelResponses": [{"response": reply, "modelIdentifier": label}],
+        }
+        lines.append(json.dumps(record, ensure_ascii=False) + "\n")
+    return "".join(lines)
+
+
+def _wait(aws: Aws, run: Run, arn: str, on_look: Callable[[str], None]) -> None:
+    while True:
+        job = aws.call("bedrock", "get_evaluation_job", jobIdentifier=arn)
+        on_look(job["status"])
+        if job["status"] not in _UNFINISHED:
+            break
+        pause(POLL_S)
+    if job["status"] != "Completed":
+        reasons = "; ".join(job.get("failureMessages") or ["Bedrock gives no reason"])
+        raise AwsError(
+            f"the evaluation job {job['jobName']} is {job['status']}: {reasons}; "
+            f"`filmstill cleanup {run.folder} --only evaluation` removes it, then evaluate again"
+        )
+
+
+def _results(aws: Aws, run: Run, name: str) -> list[dict[str, Any]]:
+    """The lines of a job's output, whose key is not documented: it is looked for."""
+    lines = []
+    for key in keys_below(aws, run, f"{EVALUATION}{name}/"):
+        if key.endswith("_output.jsonl"):
+            text = read(aws, run, key).decode("utf-8")
+            lines += [json.loads(line) for line in text.split("\n") if line.strip()]
+    if not lines:
+        raise AwsError(f"the evaluation job {name} is complete, and its output is not to be found")
+    return lines

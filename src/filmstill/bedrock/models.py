@@ -1,0 +1,137 @@
+"""The models that Bedrock distils: which teaches which, where, and what it costs."""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from filmstill.errors import InputError
+
+TABLE = Path(__file__).with_name("models.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """A model that can be distilled into.
+
+    Attributes:
+        id: as a customization job names it.
+        inference: its id when it is asked without being distilled.
+        regions: where it can be distilled.
+        teachers: ids of the models that can teach it.
+        training: US dollars for 1,000 tokens of training; None where it is not known.
+        storage: US dollars for a month of keeping the model; None where it is not known.
+    """
+
+    id: str
+    inference: str
+    regions: tuple[str, ...]
+    teachers: tuple[str, ...]
+    training: float | None
+    storage: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that is known, and of which day.
+
+    Attributes:
+        as_of: the day.
+        source: where it is from.
+        students: by their id.
+        retired: models that cannot be used any more, and since when.
+        profiles: regions that a profile of this prefix, such as "us", leads to.
+        provisioned: US dollars for an hour of provisioned throughput.
+    """
+
+    as_of: str
+    source: str
+    students: dict[str, Student]
+    retired: dict[str, date]
+    profiles: dict[str, tuple[str, ...]]
+    provisioned: float
+
+
+@cache
+def known_models() -> Known:
+    """The shipped table."""
+    table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
+    students = {
+        entry["id"]: Student(
+            entry["id"],
+            entry["inference"],
+            tuple(entry["regions"]),
+            tuple(entry["teachers"]),
+            entry.get("training"),
+            entry.get("storage"),
+        )
+        for entry in table["students"]
+    }
+    return Known(
+        table["as_of"],
+        table["source"],
+        students,
+        table["retired"],
+        {name: tuple(regions) for name, regions in table["profiles"].items()},
+        table["provisioned"],
+    )
+
+
+def check_pair(teacher: str, student: str, region: str, today: date) -> Student:
+    """The student, where this teacher can teach it in this region.
+
+    Raises:
+        InputError: it cannot; the message names what could.
+    """
+    known = known_models()
+    found = known.students.get(student)
+    if found is None:
+        raise InputError(
+            f"--student {student}: not a model that can be distilled into; there are "
+            f"{', '.join(known.students)}"
+        )
+    bare = bare_id(teacher)
+    others = [name for name in found.teachers if name not in known.retired]
+    check_alive(teacher, today, f"--teacher {teacher}", others)
+    if bare not in found.teachers:
+        raise InputError(
+            f"--teacher {teacher} cannot teach {student}; {', '.join(found.teachers)} can"
+        )
+    if region not in found.regions:
+        raise InputError(
+            f"{student} cannot be distilled in {region}; give --region {found.regions[0]}"
+        )
+    return found
+
+
+def check_alive(model: str, today: date, where: str, others: Sequence[str]) -> None:
+    """See that a model can still be used.
+
+    Raises:
+        InputError: it cannot, by what is known; the message names others.
+    """
+    retired = known_models().retired.get(bare_id(model))
+    if retired is not None and retired <= today:
+        raise InputError(
+            f"{where}: this model reached the end of its life on {retired}"
+            + (f"; use {' or '.join(others)}" if others else "")
+        )
+
+
+def bare_id(model: str) -> str:
+    """A model's id without the prefix of an inference profile."""
+    prefix, dot, rest = model.partition(".")
+    return rest if dot and prefix in known_models().profiles else model
+
+
+def profile_regions(model: str) -> tuple[str, ...]:
+    """The regions that an inference profile leads to; none for a plain model's id."""
+    prefix, dot, _ = model.partition(".")
+    return known_models().profiles.get(prefix, ()) if dot else ()
+
+
+def foundation_regions(model: str, region: str) -> tuple[str, tuple[str, ...]]:
+    """The bare id of a model, and all regions in which it may be asked."""
+    return bare_id(model), profile_regions(model) or (region,)

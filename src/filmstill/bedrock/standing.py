@@ -1,0 +1,66 @@
+"""How the things that a run made stand in the account."""
+
+from collections.abc import Callable
+
+from filmstill.bedrock.aws import Aws
+from filmstill.bedrock.deployment import DEPLOYMENT, PROVISIONED, deployments
+from filmstill.bedrock.evaluation import EVALUATION_JOB, evaluations
+from filmstill.bedrock.job import JOB, MODEL
+from filmstill.bedrock.role import ROLE
+from filmstill.bedrock.run import GONE, Made, Run
+from filmstill.bedrock.storage import BUCKET, OBJECT, bucket_of
+
+THERE, NOT_THERE, REMOVED = "there", "not there", "removed"
+
+
+def standing(aws: Aws, run: Run, item: Made) -> str:
+    """A thing's status in Bedrock's word, or whether it is there.
+
+    Raises:
+        AwsError: it cannot be looked at.
+    """
+    if item.state == GONE:
+        return REMOVED
+    look: dict[str, Callable[[], str]] = {
+        BUCKET: lambda: _there(aws.find("s3", "head_bucket", Bucket=item.name)),
+        OBJECT: lambda: _object(aws, run, item.name),
+        ROLE: lambda: _there(aws.find("iam", "get_role", RoleName=item.name)),
+        JOB: lambda: _status(
+            aws.find("bedrock", "get_model_customization_job", jobIdentifier=item.name)
+        ),
+        MODEL: lambda: _there(
+            aws.find("bedrock", "get_custom_model", modelIdentifier=item.arn or item.name)
+        ),
+        DEPLOYMENT: lambda: _deployment(aws, item.name),
+        PROVISIONED: lambda: _status(
+            aws.find("bedrock", "get_provisioned_model_throughput", provisionedModelId=item.name)
+        ),
+        EVALUATION_JOB: lambda: _status(next(evaluations(aws, item.name), None)),
+    }
+    return look[item.kind]()
+
+
+def _deployment(aws: Aws, name: str) -> str:
+    """By its name, since it may have been made without being written down."""
+    arn = next(deployments(aws, name), "")
+    if not arn:
+        return NOT_THERE
+    return _status(
+        aws.find("bedrock", "get_custom_model_deployment", customModelDeploymentIdentifier=arn)
+    )
+
+
+def _object(aws: Aws, run: Run, key: str) -> str:
+    if not key.endswith("/"):
+        return _there(aws.find("s3", "head_object", Bucket=bucket_of(run), Key=key))
+    # All that a job wrote below a prefix.
+    found = aws.find("s3", "list_objects_v2", Bucket=bucket_of(run), Prefix=key, MaxKeys=1)
+    return _there((found or {}).get("Contents"))
+
+
+def _there(found: object) -> str:
+    return NOT_THERE if found is None else THERE
+
+
+def _status(found: dict[str, object] | None) -> str:
+    return NOT_THERE if found is None else str(found["status"])
