@@ -15,7 +15,9 @@ from filmstill.files import sha256_of
 EPOCHS = 60  # so many that the signal comes before the end on any machine
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "ending", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL]
+)
 def test_an_ended_process_resumes_to_the_same_student(
     tmp_path: Path,
     training_file: Path,

@@ -103,6 +103,7 @@ class StopError(Exception):
     """Stands for whatever ends a process."""
 
 
+@pytest.mark.slow
 def test_without_a_glossary_even_after_a_run_with_one(
     tmp_path: Path, training_file: Path, tiny_config: DistillConfig
 ) -> None:
@@ -319,6 +320,7 @@ def test_no_path_of_the_machine_that_trained_it_is_in_the_artefact(student_folde
             assert trace not in content, path
 
 
+@pytest.mark.slow
 def test_assistants_pull_a_student_towards_them(
     training_file: Path, tiny_config: DistillConfig, task: Task, tmp_path: Path
 ) -> None:
