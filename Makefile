@@ -52,7 +52,7 @@ bench-labelling: $(VENV)/.ready-dev ## labelling against a service that misbehav
 	$(BIN)/python benchmarks/labelling.py
 
 bench-kills: $(VENV)/.ready-dev ## jobs under kill -9 of their server and workers (some minutes)
-	$(BIN)/python benchmarks/kills.py
+	$(BIN)/python benchmarks/kills.py --server "$(abspath $(BIN))/filmstill serve --port 0"
 
 bench-serve: $(VENV)/.ready-dev ## the HTTP server under load on one core (some minutes)
 	$(BIN)/python benchmarks/serve.py
