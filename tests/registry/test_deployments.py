@@ -36,7 +36,7 @@ def made_for(folder: Path) -> str:
 
 
 def served(registry: Registry, kind: str = DEPLOYMENT) -> list[str]:
-    return [made_for(folder) for (of, _), folder in served_students(registry).items() if of == kind]
+    return [made_for(folder) for item, folder in served_students(registry) if item.kind == kind]
 
 
 def damage(registry: Registry, key: str) -> None:
@@ -60,7 +60,7 @@ def test_the_life_of_a_deployment(registry: Registry, make_student: MakeStudent)
     assert not made.folder.exists()  # nothing names it any more
     assert update(registry, made.id, first).source == str(first)  # ids will do
     delete(registry, "live")
-    assert served_students(registry) == {}
+    assert served_students(registry) == []
     assert list((registry.folder / "students").iterdir()) == []
     assert first.exists()
     with pytest.raises(UnknownNameError, match="there is no deployment 'live'"):
@@ -217,7 +217,7 @@ def test_one_that_is_deleted_while_it_is_settled(
     delete(registry, "live")
     assert settle(registry, made) == made
     assert deployments.deployments(registry) == []
-    assert served_students(registry) == {}
+    assert served_students(registry) == []
 
 
 def test_an_update_of_one_that_is_not_settled_yet(

@@ -182,14 +182,13 @@ def settle_all(registry: Registry) -> None:
             settle(registry, item)
 
 
-def served_students(registry: Registry) -> dict[tuple[str, str], Path]:
-    """The folder of every student that is served, by the kind and the id of what serves it."""
-    return {
-        (kind, item.id): student_folder(registry, item.body["student"])
-        for kind, serving in SERVING.items()
-        for item in registry.all(kind)
-        if item.status == serving
-    }
+def served_students(registry: Registry) -> list[tuple[Resource, Path]]:
+    """What serves a student, provisioned throughput first, and the folder of that student."""
+    return [
+        (item, student_folder(registry, item.body["student"]))
+        for kind in (PROVISIONED, DEPLOYMENT)
+        for item in registry.all(kind, (SERVING[kind],))
+    ]
 
 
 def deployment_of(registry: Registry, item: Resource) -> Deployment:

@@ -6,6 +6,7 @@ from pathlib import Path
 from filmstill.config import ServeConfig
 from filmstill.errors import InputError
 from filmstill.jobs.order import Places
+from filmstill.jobs.rating import RubricRater
 from filmstill.jobs.recipes import Recipes, load_recipes
 from filmstill.jobs.runner import Runner
 from filmstill.models import open_model
@@ -18,8 +19,6 @@ from filmstill.serve.guard import Guard
 from filmstill.serve.keys import Keys
 from filmstill.serve.native_jobs import jobs_router
 from filmstill.serve.service import Service
-
-RUBRIC = "rubric"
 
 
 @dataclass(frozen=True)
@@ -40,14 +39,14 @@ class Options:
     places: Places = field(default_factory=Places)
     task: str = ""
     teacher: str = ""
-    judge: str = RUBRIC
+    judge: str = RubricRater.name
     base_model: str = ""
     recipes: Recipes = field(default_factory=load_recipes)
 
     def __post_init__(self) -> None:
         for name in ("teacher", "base_model"):
             self._check(name, getattr(self, name))
-        if self.judge != RUBRIC:
+        if self.judge != RubricRater.name:
             self._check("judge", self.judge)
         if self.places.root and not Path(self.places.root).is_dir():
             raise InputError(f"--s3-root {self.places.root}: there is no such folder; make it")

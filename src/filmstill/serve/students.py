@@ -11,8 +11,7 @@ from filmstill.data.corpus import student_path
 from filmstill.errors import FilmstillError, UnknownNameError
 from filmstill.records import Routing
 from filmstill.registry import Registry
-from filmstill.registry.deployments import DEPLOYMENT, PROVISIONED, SERVING
-from filmstill.registry.students import student_folder
+from filmstill.registry.deployments import served_students
 from filmstill.routers import SHIPPED
 from filmstill.serve.batching import Batcher, ClosedError
 from filmstill.serve.observe import LOG, Metrics
@@ -146,14 +145,10 @@ class Students:
         """Name and folder by all that requests may call a student."""
         names = {SHIPPED: (SHIPPED, student_path(Task.builtin()))}
         ids = {}
-        for kind in (PROVISIONED, DEPLOYMENT):  # the latter go first where both are called alike
-            for item in self._registry.all(kind):
-                if item.status == SERVING[kind]:
-                    folder = student_folder(self._registry, item.body["student"])
-                    names[item.name] = ids[item.id] = ids[id_key(kind, item.id)] = (
-                        item.name,
-                        folder,
-                    )
+        # Deployments come last, and so go first where both are called alike.
+        for item, folder in served_students(self._registry):
+            served = item.name, folder
+            names[item.name] = ids[item.id] = ids[id_key(item.kind, item.id)] = served
         # Nobody takes over another one's id by being called so.
         return {**names, **ids}
 

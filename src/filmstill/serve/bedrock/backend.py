@@ -7,6 +7,7 @@ from typing import Any
 from filmstill.errors import TakenNameError
 from filmstill.jobs.job import DISTILLATION, EVALUATION, MODEL
 from filmstill.jobs.order import Places
+from filmstill.jobs.rating import RubricRater
 from filmstill.jobs.recipes import Recipes, load_recipes
 from filmstill.registry import Registry, Resource
 from filmstill.registry.deployments import DEPLOYMENT, PROVISIONED
@@ -50,7 +51,7 @@ class Backend:
     places: Places = field(default_factory=Places)
     task: str = ""
     teacher: str = ""
-    judge: str = "rubric"
+    judge: str = RubricRater.name
     base_model: str = ""
     recipes: Recipes = field(default_factory=load_recipes)
     changed: Callable[[], None] = lambda: None
