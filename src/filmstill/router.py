@@ -18,6 +18,7 @@ class Router(ABC):
         timed: whether the time it takes says anything of what it stands for.
         billed: whether it is paid by the token.
         explains: whether it gives a reasoning that it does not give unasked.
+        priced_as: the model whose price its tokens have, where its name does not say so.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Router(ABC):
     timed: bool = True
     billed: bool = False
     explains: bool = True
+    priced_as: str = ""
 
     @abstractmethod
     def route_many(

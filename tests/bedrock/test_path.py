@@ -51,6 +51,7 @@ def test_from_a_file_to_a_report_and_back_to_nothing(
 
     done = run(*distil)
     assert done.code == 0, done.err
+    assert "Costs, about: teacher's answers $0.00, training $0.0" in done.err
     assert f"filmstill deploy {folder}" in done.out
     record = open_run(folder)
     assert account.jobs(record.id) == ["Completed"]
@@ -60,6 +61,9 @@ def test_from_a_file_to_a_report_and_back_to_nothing(
     assert steps
     assert record.notes["training_loss"] == pytest.approx(float(steps[-1]["training_loss"]), abs=1)
 
+    planned = run("deploy", folder, "--dry-run")
+    assert planned.code == 0, planned.err
+    assert "CreateCustomModelDeployment" in planned.out
     deployed = run("deploy", folder)
     assert deployed.code == 0, deployed.err
     assert "custom-model-deployment/" in deployed.out
@@ -71,8 +75,15 @@ def test_from_a_file_to_a_report_and_back_to_nothing(
     report = tmp_path / "report"
     words = ("--router", folder, "--router", "mean", "--train", prepared, "--set", evaluation_set)
     evaluate = ("evaluate", *words, "--judge", "bedrock-job", "--run", folder, "--report", report)
+    planned = run(*evaluate, "--dry-run")
+    assert planned.code == 0, planned.err
+    assert "2 jobs; the judge is amazon.nova-pro-v1:0" in planned.out
+    assert not report.exists()
+    assert wire.count("CreateEvaluationJob") == 0
     judged = run(*evaluate)
     assert judged.code == 0, judged.err
+    # 8 queries for the deployed student, 16 answers for the judge.
+    assert "up to 24 calls of models, about $0.0" in judged.err
     check_report(report, str(folder))
     jobs = [item for item in open_run(folder).things if item.kind == "evaluation"]
     assert len(jobs) == 2  # one a router
@@ -111,6 +122,7 @@ def check_report(folder: Path, name: str) -> None:
     """The job's verdicts stand beside our own metrics, which they equal: it has the same rubric."""
     found = json.loads((folder / "report.json").read_text())["routers"]
     assert [item["router"] for item in found] == [name, "mean"]
+    assert found[0]["cost"] > 0  # the base model's price
     for router in found:
         (judgement,) = router["judges"]
         assert judgement["judge"] == "bedrock-job:amazon.nova-pro-v1:0"
@@ -120,9 +132,13 @@ def check_report(folder: Path, name: str) -> None:
 
 
 def test_provisioned_throughput(run: Cli, account: Account, wire: Wire, distilled: Path) -> None:
+    planned = run("deploy", distilled, "--provisioned", "2", "--dry-run")
+    assert planned.code == 0, planned.err
+    assert "121.00" in planned.out
+    assert account.listing()["provisioned"] == []
     done = run("deploy", distilled, "--provisioned", "2")
     assert done.code == 0, done.err
-    assert "cost about $121.00 an hour" in done.err
+    assert "an hour of throughput $121.00, until `filmstill cleanup" in done.err
     assert "provisioned-model/" in done.out
     found: Any = account.client("bedrock").get_provisioned_model_throughput(
         provisionedModelId=open_run(distilled).name

@@ -12,7 +12,7 @@ import pytest
 
 from filmstill import Routing, Task
 from filmstill.bedrock import role
-from filmstill.bedrock.cost import estimate
+from filmstill.bedrock.cost import distillation_costs, in_words, serving_costs
 from filmstill.bedrock.evaluation import job_name
 from filmstill.bedrock.figure import draw_loss
 from filmstill.bedrock.models import (
@@ -24,12 +24,12 @@ from filmstill.bedrock.models import (
     profile_regions,
 )
 from filmstill.bedrock.order import Settings, check_data
-from filmstill.bedrock.pipeline import plan
+from filmstill.bedrock.plan import distill_plan
 from filmstill.bedrock.run import Run, begin, open_run
 from filmstill.bedrock.verdicts import verdicts_of
 from filmstill.bedrock.waiting import pause
 from filmstill.cli.bedrock_options import settings_of
-from filmstill.cli.evaluate_job import _label, check
+from filmstill.cli.evaluate_job import _label, check_run
 from filmstill.errors import DataError, InputError
 from filmstill.evals.judges import Case
 from filmstill.models.prices import load_prices
@@ -309,34 +309,45 @@ def test_what_a_run_costs(tmp_path: Path, task: Task) -> None:
     lines = [record(**unlabelled)] * 60 + [record()] * 40
     prompt = 177 / 4 + 16 + 7 / 4 + 16
     assert len(task.student_prompt) == 177
-    found = estimate(Settings(), checked(tmp_path, task, lines), task, load_prices())
+    data = checked(tmp_path, task, lines)
+    found = distillation_costs(Settings(), data, task, load_prices())
+    found += serving_costs(data.student, task, load_prices())
     dollars = {cost.what: cost.dollars for cost in found}
+    asked = (prompt * 0.0008 + 80 * 0.0032) / 1000
+    trained = (prompt + 80) / 1000 * 0.001
     assert dollars == {
-        "teacher's answers": pytest.approx((60 * prompt * 0.0008 + 60 * 80 * 0.0032) / 1000),
-        "training": pytest.approx((100 * prompt + 100 * 80) / 1000 * 0.001),
+        "teacher's answers": pytest.approx(60 * asked),
+        "training": pytest.approx(100 * trained),
+        # 40 records have a label already.
+        "both at most": pytest.approx(14_960 * asked + 15_000 * trained),
         "keeping the model, a month": 1.95,
         "1,000 queries on demand": pytest.approx(
             (177 / 4 + 16 + 25 / 4 + 16) * 0.000035 + 80 * 0.00014
         ),
     }
-    assert all("2026-09-01" in cost.basis for cost in found if cost.dollars is not None)
+    assert all("2026-09-01" in cost.basis for cost in found if cost.what != "both at most")
 
 
 def test_a_price_that_is_not_known_is_not_zero(tmp_path: Path, task: Task) -> None:
     own = checked(tmp_path, task, [record()] * 100)
     own.student = known_models().students["amazon.nova-lite-v1:0:300k"]
-    found = estimate(Settings(), own, task, load_prices())
-    assert {cost.dollars for cost in found if cost.what in ("training",)} == {None}
+    found = distillation_costs(Settings(), own, task, load_prices())
+    assert [(cost.what, cost.dollars) for cost in found] == [
+        ("teacher's answers", 0.0),
+        ("training", None),
+        ("both at most", None),
+    ]
+    assert in_words(found) == "teacher's answers $0.00, training unknown, both at most unknown"
 
 
 def test_the_plan_names_what_is_made(tmp_path: Path, task: Task) -> None:
     full = " ".join(
-        item.call for item in plan(Settings(), checked(tmp_path, task, [record()] * 100))
+        item.call for item in distill_plan(Settings(), checked(tmp_path, task, [record()] * 100))
     )
     for name in ("CreateBucket", "PutObject", "CreateRole", "CreateModelCustomizationJob"):
         assert name in full
     own = Settings(bucket="mine", role="arn:aws:iam::123456789012:role/mine", logs="s3://logs")
-    short = " ".join(item.call for item in plan(own, SimpleNamespace(file=None)))  # type: ignore[arg-type]
+    short = " ".join(item.call for item in distill_plan(own, SimpleNamespace(file=None)))  # type: ignore[arg-type]
     for name in ("CreateBucket", "PutObject", "CreateRole"):
         assert name not in short
 
@@ -446,7 +457,7 @@ def test_a_wrong_file(text: str, message: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("judges", "folder"), [(("bedrock-job",), None), (("rubric",), Path("x"))])
 def test_jobs_and_a_run_go_together(judges: tuple[str, ...], folder: Path | None) -> None:
     with pytest.raises(click.UsageError, match="go together"):
-        check(judges, folder)
+        check_run(judges, folder)
 
 
 # Small parts

@@ -249,8 +249,36 @@ def test_a_router_named_twice(small_set: Path, training_file: Path) -> None:
 def test_json_holds_the_verdicts(remote: Service, small_set: Path, training_file: Path) -> None:
     words = ["--router", "mean", "--judge", "openai:judge", "--json"]
     result = run(small_set, training_file, *words)
-    [row] = json.loads(result.output)
+    [row] = json.loads(result.stdout)
+    told = "up to 12 calls of models; of 12 the price is not known; --dry-run shows which"
+    assert told in result.stderr
     assert row["judges"] == [{"judge": "openai:judge", "mean": 4, "scored": 12, "unscored": 0}]
+
+
+def test_a_dry_run_shows_what_it_will_cost_and_asks_nothing(
+    remote: Service, small_set: Path, training_file: Path, tmp_path: Path
+) -> None:
+    """4 characters a token, 16 tokens a turn; 80 tokens an answer."""
+    prices = tmp_path / "prices.toml"
+    prices.write_text('[models."openai:judge"]\ninput = 0.0\noutput = 1.0\n')
+    words = ["--router", "openai:small", "--router", "mean", "--judge", "openai:judge"]
+    asked = len(remote.requests)
+    folder = tmp_path / "report"
+    result = run(
+        small_set, training_file, *words, "--prices", str(prices), "--report", str(folder),
+        "--dry-run",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.stdout.splitlines() if line.startswith("openai:")]
+    assert [(row[0], row[2], row[3], row[5], row[6:]) for row in rows] == [
+        ("openai:small", "queries", "12", "960", ["not", "known"]),
+        ("openai:judge", "openai:small", "12", "960", ["0.9600"]),
+        ("openai:judge", "mean", "12", "960", ["0.9600"]),
+    ]
+    assert len(remote.requests) == asked
+    assert not folder.exists()
+    nothing = run(small_set, training_file, "--router", "mean", "--dry-run")
+    assert nothing.stdout == "Nothing is asked of any model: this costs nothing.\n"
 
 
 def test_a_missing_extra_is_named_before_the_work(

@@ -79,6 +79,11 @@ def known_models() -> Known:
     )
 
 
+def student_called(name: str) -> Student:
+    """What is known of a student; one that is not in the table has no prices."""
+    return known_models().students.get(name) or Student(name, name, (), (), None, None)
+
+
 def check_pair(teacher: str, student: str, region: str, today: date) -> Student:
     """The student, where this teacher can teach it in this region.
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from filmstill.bedrock.aws import Aws
 from filmstill.bedrock.models import Student, check_pair
-from filmstill.bedrock.run import GONE, Run, begin
+from filmstill.bedrock.run import GONE, Run, begin, record_path
 from filmstill.data.reading import ExampleFile, load_examples
 from filmstill.errors import AwsError, DataError, InputError
 from filmstill.files import sha256_of
-from filmstill.task import Task
+from filmstill.task import Task, parse_task
 
 LEAST, MOST = 100, 15_000
 """Prompts that a distillation job takes."""
@@ -170,6 +170,15 @@ def account_of(run: Run, profile: str = "") -> Aws:
             f"are of account {aws.account}; give --profile, or set AWS_PROFILE"
         )
     return aws
+
+
+def task_of(run: Run) -> Task:
+    """What the run's model weighs.
+
+    Raises:
+        TaskError: the record was changed.
+    """
+    return parse_task(run.settings["task"], str(record_path(run.folder)))
 
 
 def begin_run(folder: Path, settings: Settings, checked: Checked, task: Task) -> Run:

@@ -20,7 +20,12 @@ from filmstill.cli.options import PATH
     help="Bedrock: buy so many units of throughput by the hour instead of paying by the token.",
 )
 @click.option("--profile", default="", metavar="NAME", help="Bedrock: an AWS profile.")
-def deploy(student: Path, name: str, provisioned: int | None, profile: str) -> None:
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Bedrock: show every call and what it will cost, and do nothing.",
+)
+def deploy(student: Path, name: str, provisioned: int | None, profile: str, dry_run: bool) -> None:
     """Deploy the student in the folder STUDENT under NAME.
 
     Servers that run with the same FILMSTILL_HOME serve it at once, and NAME is a router address for
@@ -42,12 +47,14 @@ def deploy(student: Path, name: str, provisioned: int | None, profile: str) -> N
     if is_there(record_path(student)):
         if name:
             raise click.UsageError("a deployment of a run on Bedrock is called after the run")
-        _on_bedrock(student, provisioned, profile)
+        _on_bedrock(student, provisioned, profile, dry_run=dry_run)
         return
     if not name:
         raise click.UsageError("give the deployment a name: --name NAME")
-    if provisioned or profile:
-        raise click.UsageError("--provisioned and --profile are for the folder of a Bedrock run")
+    if provisioned or profile or dry_run:
+        raise click.UsageError(
+            "--provisioned, --profile and --dry-run are for the folder of a Bedrock run"
+        )
     _on_this_machine(student, name)
 
 
@@ -65,27 +72,36 @@ def _on_this_machine(student: Path, name: str) -> None:
     out().print(f"{made.name} is {made.status}: {made.source}", soft_wrap=True)
 
 
-def _on_bedrock(folder: Path, units: int | None, profile: str) -> None:
+def _on_bedrock(folder: Path, units: int | None, profile: str, *, dry_run: bool) -> None:
+    from filmstill.bedrock.cost import in_words, provisioned_costs, serving_costs
     from filmstill.bedrock.deployment import (
+        PROVISIONED,
         ensure_deployment,
         ensure_provisioned,
         wait_until_served,
     )
-    from filmstill.bedrock.models import known_models
-    from filmstill.bedrock.order import account_of
+    from filmstill.bedrock.models import student_called
+    from filmstill.bedrock.order import account_of, task_of
+    from filmstill.bedrock.plan import deploy_plan
     from filmstill.bedrock.run import open_run
+    from filmstill.cli.bedrock_plan import show_calls, show_costs
     from filmstill.cli.screen import err, out
+    from filmstill.models.prices import load_prices
 
     run = open_run(folder)
     aws = account_of(run, profile)
-    if units is not None:
-        known = known_models()
-        err().print(
-            f"{units} units of throughput cost about ${units * known.provisioned:,.2f} an hour "
-            f"(as of {known.as_of}), used or not, until `filmstill cleanup {folder} --only "
-            f"provisioned`",
-            soft_wrap=True,
-        )
+    student = student_called(run.settings["student"])
+    if units is None:
+        costs = serving_costs(student, task_of(run), load_prices())
+        until = ""
+    else:
+        costs = provisioned_costs(student, units)
+        until = f", until `filmstill cleanup {folder} --only {PROVISIONED}`"
+    if dry_run:
+        show_calls(aws, deploy_plan(run, units))
+        show_costs(costs)
+        return
+    err().print(f"Costs, about: {in_words(costs)}{until}", soft_wrap=True)
     with run.alone(), err().status("Deploying") as status:
         if units is None:
             ensure_deployment(aws, run)

@@ -8,7 +8,7 @@ from filmstill.cli.screen import err, out
 
 if TYPE_CHECKING:
     from filmstill.bedrock.job import Look
-    from filmstill.bedrock.order import Checked, Settings
+    from filmstill.bedrock.order import Settings
     from filmstill.task import Task
 
 
@@ -16,16 +16,24 @@ def distill_on_bedrock(
     train: Path | None, folder: Path, settings: "Settings", task: "Task", *, dry_run: bool
 ) -> None:
     """Check, then show what would be done, or do it."""
+    from filmstill.bedrock.cost import distillation_costs, in_words, serving_costs
     from filmstill.bedrock.order import check
     from filmstill.bedrock.pipeline import distill_on_bedrock as run_it
+    from filmstill.bedrock.plan import distill_plan
+    from filmstill.cli.bedrock_plan import show_calls, show_costs
     from filmstill.errors import AwsError
+    from filmstill.models.prices import load_prices
 
     talk = err()
     with talk.status("Checking data, models and credentials"):
         checked = check(settings, train, task)
+    prices = load_prices()
+    costs = distillation_costs(settings, checked, task, prices)
     if dry_run:
-        _show_plan(settings, checked, task)
+        show_calls(checked.aws, distill_plan(settings, checked))
+        show_costs(costs + serving_costs(checked.student, task, prices))
         return
+    talk.print(f"Costs, about: {in_words(costs)}; --dry-run shows how", soft_wrap=True)
     try:
         with talk.status("Preparing") as status:
 
@@ -54,27 +62,6 @@ def distill_on_bedrock(
         f"`filmstill deploy {folder}`",
         soft_wrap=True,
     )
-
-
-def _show_plan(settings: "Settings", checked: "Checked", task: "Task") -> None:
-    from rich.table import Table
-
-    from filmstill.bedrock.cost import estimate
-    from filmstill.bedrock.pipeline import plan
-    from filmstill.models.prices import load_prices
-
-    calls = Table("call", "for", box=None, pad_edge=False)
-    for item in plan(settings, checked):
-        calls.add_row(item.call, item.why)
-    costs = Table("cost, about", "USD", "by", box=None, pad_edge=False)
-    for part in estimate(settings, checked, task, load_prices()):
-        shown = "unknown" if part.dollars is None else f"{part.dollars:.2f}"
-        costs.add_row(part.what, shown, part.basis)
-    screen = out()
-    screen.print(f"Account {checked.aws.account}, {checked.aws.region}. Nothing is done.")
-    screen.print(calls)
-    screen.print()
-    screen.print(costs)
 
 
 def _plot(folder: Path) -> Path | None:

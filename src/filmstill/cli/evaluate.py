@@ -1,7 +1,6 @@
 """`filmstill evaluate`: score routers against reference labels."""
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +11,8 @@ from filmstill.cli.options import ADDRESSES, PATH, json_option, read_task, task_
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from filmstill.data.reading import ExampleFile
-    from filmstill.evals.evaluate import Evaluation, Result
-    from filmstill.evals.judges import Judge, Judgement
-    from filmstill.models.prices import Prices
+    from filmstill.evals.evaluate import Evaluation
+    from filmstill.evals.judges import Judgement
     from filmstill.records import Example
     from filmstill.router import Router
     from filmstill.task import Task
@@ -68,6 +65,7 @@ RESERVED = "reference"  # stands among the routers in answers.csv
     metavar="DIR",
     help="Run on Amazon Bedrock whose bucket and role the evaluation jobs use.",
 )
+@click.option("--profile", default="", metavar="NAME", help="AWS profile of the evaluation jobs.")
 @click.option(
     "--report",
     "folder",
@@ -82,6 +80,11 @@ RESERVED = "reference"  # stands among the routers in answers.csv
     metavar="FILE",
     help="TOML file with prices of your own.",
 )
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Show what models would be asked and what it will cost, and ask nothing.",
+)
 @json_option
 @task_option
 def evaluate(
@@ -91,8 +94,10 @@ def evaluate(
     exclude: Path | None,
     judges: tuple[str, ...],
     run_folder: Path | None,
+    profile: str,
     folder: Path | None,
     prices_file: Path | None,
+    dry_run: bool,
     as_json: bool,
     task_file: Path | None,
 ) -> None:
@@ -110,68 +115,50 @@ def evaluate(
       filmstill evaluate --router filmstill --router tfidf --router mean
       filmstill evaluate --router openai:gpt-4o-mini --router runs/mine/student --report report
     """
-    from filmstill.cli.evaluate_job import check, is_job, judge_by_jobs
+    from filmstill.cli.estimates import in_short
+    from filmstill.cli.evaluate_job import check_run
+    from filmstill.cli.evaluate_judges import estimates, judge_all_routers, open_judges, show_plan
+    from filmstill.cli.evaluate_report import training_labels, write
     from filmstill.cli.evaluate_screen import show
     from filmstill.cli.screen import err
     from filmstill.data.corpus import evaluation_path
-    from filmstill.data.reading import load_examples, load_labelled
-    from filmstill.errors import DataError, require
-    from filmstill.evals.judges import open_judge
+    from filmstill.errors import require
     from filmstill.files import make_folder
     from filmstill.models.journal import Journal, JournaledModel
     from filmstill.models.prices import load_prices
-    from filmstill.query import same_query
     from filmstill.router import Router
     from filmstill.routers.chat import ChatRouter
     from filmstill.task import Task
 
-    check(judges, run_folder)
+    check_run(judges, run_folder)
     task = read_task(task_file) or Task.builtin()
     prices = load_prices(prices_file)
     if folder is not None:  # before minutes are spent, not after
         require("matplotlib", "plot", "a report")
         require("jinja2", "plot", "a report")
-    journal = Journal(folder / JOURNAL) if folder is not None else None
+    path = evaluation_set or evaluation_path(task)
+    examples = _examples(path, exclude, task)
+    journal = Journal(folder / JOURNAL) if folder is not None and not dry_run else None
     if journal is not None:
         click.get_current_context().call_on_close(journal.close)
-    path = evaluation_set or evaluation_path(task)
-    file = load_labelled(path, task)
-    for reject in file.rejects:
-        click.echo(f"Left out {file.path}:{reject.line}: {reject.reason}", err=True)
-    examples = file.examples
-    if exclude is not None:
-        known = {same_query(example.query) for example in load_examples(exclude, task).examples}
-        examples = tuple(item for item in examples if same_query(item.query) not in known)
-        if not examples:
-            raise DataError(f"{path}: all queries are in {exclude} too")
-    asked = [
-        open_judge(
-            address, lambda model: model if journal is None else JournaledModel(model, journal)
-        )
-        for address in judges
-        if not is_job(address)
-    ]
-    if folder is not None:
+    asked = open_judges(judges, run_folder, profile, len(examples), journal)
+    if folder is not None and not dry_run:
         make_folder(folder)
-    labels = _training_labels(training, task) if folder is not None else None
+    labels = training_labels(training, task) if folder is not None else None
     with err().status("Loading routers"):
         routers = [Router.load(address, task=task, training=training) for address in addresses]
     _name_apart(routers, addresses)
+    calls = estimates(routers, asked, examples, prices)
+    if dry_run:
+        show_plan(calls, asked, len(routers), prices)
+        return
+    if calls:
+        err().print(f"{in_short(calls)}; --dry-run shows which", soft_wrap=True)
     for router in routers:
         if journal is not None and isinstance(router, ChatRouter):
             router.model = JournaledModel(router.model, journal)
     evaluation = _evaluate(routers, examples, explain=folder is not None or bool(judges))
-    judgements = {
-        result.scores.router: [_judge(judge, result, evaluation) for judge in asked]
-        for result in evaluation.results
-        if asked
-    }
-    for address in filter(is_job, judges):
-        if run_folder is not None:
-            for result, one in zip(
-                evaluation.results, judge_by_jobs(address, run_folder, evaluation), strict=True
-            ):
-                judgements.setdefault(result.scores.router, []).append(one)
+    judgements = judge_all_routers(asked, evaluation)
     if as_json:
         content = [
             {**item.to_dict(), "judges": [_plain(one) for one in judgements.get(item.router, ())]}
@@ -181,8 +168,26 @@ def evaluate(
     else:
         show(evaluation, judgements, prices, f"{path}: {len(examples):,} queries")
     if folder is not None:
-        page = _report(evaluation, judgements, prices, path, labels, folder, routers)
+        page = write(evaluation, judgements, prices, path, labels, folder, routers)
         click.echo(f"\nReport: {page}", err=as_json)
+
+
+def _examples(path: Path, exclude: Path | None, task: "Task") -> "tuple[Example, ...]":
+    """The queries to evaluate on, with their references."""
+    from filmstill.data.reading import load_examples, load_labelled
+    from filmstill.errors import DataError
+    from filmstill.query import same_query
+
+    file = load_labelled(path, task)
+    for reject in file.rejects:
+        click.echo(f"Left out {file.path}:{reject.line}: {reject.reason}", err=True)
+    if exclude is None:
+        return file.examples
+    known = {same_query(example.query) for example in load_examples(exclude, task).examples}
+    examples = tuple(item for item in file.examples if same_query(item.query) not in known)
+    if not examples:
+        raise DataError(f"{path}: all queries are in {exclude} too")
+    return examples
 
 
 def _evaluate(
@@ -197,75 +202,6 @@ def _evaluate(
         return run(
             routers, examples, explain=explain, on_query=lambda router: bars[router.name].step()
         )
-
-
-def _judge(judge: "Judge", result: "Result", evaluation: "Evaluation") -> "Judgement":
-    """Judge one router's answers; queries that it was not asked have none."""
-    from filmstill.cli.screen import progress_bar
-    from filmstill.evals.judges import NOT_ASKED, Case, Judgement, judge_all
-
-    asked = [answer.asked for answer in result.answers]
-    cases = [
-        Case(example.query, example.routing, answer.routing)
-        for example, answer in zip(evaluation.examples, result.answers, strict=True)
-        if answer.asked and example.routing is not None
-    ]
-    title = f"{judge.name} judges {result.scores.router}"
-    with progress_bar(title, len(cases)) as shown:
-        found = iter(judge_all(judge, cases, evaluation.task, on_verdict=shown.step).verdicts)
-    return Judgement(judge.name, tuple(next(found) if one else NOT_ASKED for one in asked))
-
-
-def _report(
-    evaluation: "Evaluation",
-    judgements: "dict[str, list[Judgement]]",
-    prices: "Prices",
-    path: Path,
-    training: "ExampleFile | None",
-    folder: Path,
-    routers: "list[Router]",
-) -> Path:
-    from filmstill.cli.screen import err
-    from filmstill.evals.noise import teacher_noise
-    from filmstill.evals.report import ReportFacts, write_report
-    from filmstill.routers.base import BaseRouter
-    from filmstill.routers.chat import ChatRouter
-    from filmstill.student.router import StudentRouter
-    from filmstill.weights import weights_array
-
-    task = evaluation.task
-    examples = training.examples if training else ()
-    labels = [example.routing for example in examples if example.routing is not None]
-    before = [router.name for router in routers if isinstance(router, BaseRouter)]
-    before += [router.name for router in routers if isinstance(router, ChatRouter)]
-    after = [router.name for router in routers if isinstance(router, StudentRouter)]
-    facts = ReportFacts(
-        evaluation,
-        source=path.name,
-        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        prices=prices,
-        labels=weights_array(labels, task) if labels else None,
-        labels_source=training.path.name if training else "",
-        training_noise=teacher_noise(examples, task),
-        judgements=judgements,
-        before=before[0] if before else None,
-        after=after[0] if after else None,
-    )
-    with err().status("Drawing the report"):
-        return write_report(facts, folder)
-
-
-def _training_labels(training: Path | None, task: "Task") -> "ExampleFile | None":
-    """The training data to show; None for a user's task where none is named."""
-    from filmstill.data.corpus import corpus_path
-    from filmstill.data.reading import load_labelled
-    from filmstill.errors import InputError
-
-    try:
-        path = training or corpus_path(task)
-    except InputError:
-        return None
-    return load_labelled(path, task)
 
 
 def _name_apart(routers: "list[Router]", addresses: tuple[str, ...]) -> None:

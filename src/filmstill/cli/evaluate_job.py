@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from filmstill.cli.screen import err
-from filmstill.errors import InputError
+from filmstill.errors import DataError, InputError
 
 if TYPE_CHECKING:
+    from filmstill.bedrock.aws import Aws
+    from filmstill.bedrock.run import Run
     from filmstill.evals.evaluate import Evaluation
     from filmstill.evals.judges import Judgement
 
@@ -23,8 +25,8 @@ def is_job(address: str) -> bool:
     return address == ADDRESS or address.startswith(f"{ADDRESS}:")
 
 
-def check(judges: tuple[str, ...], folder: Path | None) -> None:
-    """See that jobs have a run, and a run has jobs, before minutes are spent.
+def check_run(judges: tuple[str, ...], folder: Path | None) -> None:
+    """See that jobs have a run, and a run has jobs.
 
     Raises:
         click.UsageError: they have not.
@@ -35,57 +37,76 @@ def check(judges: tuple[str, ...], folder: Path | None) -> None:
         )
 
 
-def judge_by_jobs(address: str, folder: Path, evaluation: "Evaluation") -> "list[Judgement]":
-    """The judgements of every router, in their order, by one job each.
+class EvaluationJobs:
+    """A judge that takes all answers of a router at once.
 
-    Raises:
-        AwsError: a job cannot be begun, or failed.
-        DataError: there are more answers than a job takes.
-        InputError: the folder holds no run.
+    Attributes:
+        name: as the judge is called in tables.
+        model: id of the model that judges.
+        run: whose bucket and role are used.
+        aws: the account.
     """
-    from filmstill.bedrock.evaluation import JUDGE, judge_by_job
-    from filmstill.bedrock.models import check_alive
-    from filmstill.bedrock.order import account_of
-    from filmstill.bedrock.role import ensure_role
-    from filmstill.bedrock.run import open_run
-    from filmstill.bedrock.storage import ensure_bucket
-    from filmstill.evals.judges import NOT_ASKED, Case, Judgement
 
-    run = open_run(folder)
-    judge = address.partition(":")[2] or JUDGE
-    check_alive(judge, datetime.now(UTC).date(), f"--judge {address}", [f"{ADDRESS}:{JUDGE}"])
-    aws = account_of(run)
-    found, labels = [], set[str]()
-    with run.alone(), err().status("Evaluation jobs") as status:
-        ensure_bucket(aws, run)
-        ensure_role(aws, run)
-        for result in evaluation.results:
-            name = result.scores.router
-            cases = [
-                Case(example.query, example.routing, answer.routing)
-                for example, answer in zip(evaluation.examples, result.answers, strict=True)
-                if answer.asked and example.routing is not None
-            ]
-            verdicts = iter(
-                judge_by_job(
-                    aws,
-                    run,
+    def __init__(self, address: str, folder: Path, queries: int, profile: str) -> None:
+        """See that jobs can be begun, before minutes are spent.
+
+        Args:
+            address: `bedrock-job`, or `bedrock-job:MODEL_ID`.
+            folder: of the run.
+            queries: how many each job will judge.
+            profile: of the AWS configuration; empty for the default one.
+
+        Raises:
+            AwsError: there are no credentials, or those of another account.
+            DataError: there are more queries than a job takes.
+            InputError: the folder holds no run, or the model is retired.
+        """
+        from filmstill.bedrock.evaluation import JUDGE, MOST
+        from filmstill.bedrock.models import check_alive
+        from filmstill.bedrock.order import account_of
+        from filmstill.bedrock.run import open_run
+
+        if queries > MOST:
+            raise DataError(
+                f"an evaluation job takes {MOST:,} answers at most, and there are {queries:,} "
+                f"queries: give --set with fewer"
+            )
+        self.model = address.partition(":")[2] or JUDGE
+        self.name = f"{ADDRESS}:{self.model}"
+        today = datetime.now(UTC).date()
+        check_alive(self.model, today, f"--judge {address}", [f"{ADDRESS}:{JUDGE}"])
+        self.run: Run = open_run(folder)
+        self.aws: Aws = account_of(self.run, profile)
+
+    def judge(self, evaluation: "Evaluation") -> "list[Judgement]":
+        """The judgements of every router, in their order, by one job each.
+
+        Raises:
+            AwsError: a job cannot be begun, or failed.
+        """
+        from filmstill.bedrock.evaluation import judge_by_job
+        from filmstill.bedrock.role import ensure_role
+        from filmstill.bedrock.storage import ensure_bucket
+        from filmstill.evals.judging import cases_of, judgement_of
+
+        found, labels = [], set[str]()
+        with self.run.alone(), err().status("Evaluation jobs") as status:
+            ensure_bucket(self.aws, self.run)
+            ensure_role(self.aws, self.run)
+            for result in evaluation.results:
+                name = result.scores.router
+                verdicts = judge_by_job(
+                    self.aws,
+                    self.run,
                     _label(name, labels),
-                    cases,
-                    judge=judge,
+                    cases_of(result, evaluation),
+                    judge=self.model,
                     on_look=lambda word, name=name: status.update(  # type: ignore[misc]
                         f"Evaluation job of {name}: {word}"
                     ),
                 )
-            )
-            asked = [answer.asked for answer in result.answers]
-            found.append(
-                Judgement(
-                    f"{ADDRESS}:{judge}",
-                    tuple(next(verdicts) if one else NOT_ASKED for one in asked),
-                )
-            )
-    return found
+                found.append(judgement_of(self.name, verdicts, result))
+        return found
 
 
 def _label(name: str, taken: set[str]) -> str:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.progress import Progress, TaskID
-from rich.table import Table
 
+from filmstill.cli.estimates import show_estimates
 from filmstill.cli.screen import err, out, progress
 from filmstill.data.reading import iter_examples, tags_path
 from filmstill.errors import InputError
 from filmstill.models.chat import is_model
+from filmstill.models.estimate import Estimate
 from filmstill.records import Example
-from filmstill.teachers.estimate import Estimate, estimate_labelling, estimate_writing, kinds
+from filmstill.teachers.estimate import estimate_labelling, estimate_writing, kinds
 from filmstill.teachers.labelling import Unasked
 from filmstill.teachers.order import journal_path
 from filmstill.teachers.output import card_path, rejects_path
@@ -110,27 +111,7 @@ def show_estimate(order: "Order") -> None:
             more = f", and {len(counts) - _SHOWN} more" if len(counts) > _SHOWN else ""
             if counts:
                 console.print(f"  {name}: {shown}{more}", soft_wrap=True)
-    estimates = _estimates(order)
-    if not estimates:
-        console.print("Nothing is asked of any model: this costs nothing.")
-        return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("model")
-    table.add_column("to")
-    for heading in ("calls", "tokens in", "out", "USD"):
-        table.add_column(heading, justify="right")
-    for item in estimates:
-        cost = "not known" if item.dollars is None else f"{item.dollars:,.4f}"
-        tokens = (f"{item.tokens_in:,.0f}", f"{item.tokens_out:,.0f}")
-        table.add_row(item.model, item.what, f"{item.calls:,}", *tokens, cost)
-    console.print()
-    console.print(table)
-    prices = order.prices
-    console.print(
-        f"\nTokens are estimated, prices of {prices.as_of} ({prices.source}); retries, repaired "
-        f"answers and queries written anew come on top.",
-        soft_wrap=True,
-    )
+    show_estimates(console, _estimates(order), order.prices)
 
 
 def _estimates(order: "Order") -> list[Estimate]:

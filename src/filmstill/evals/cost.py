@@ -20,5 +20,5 @@ def cost_per_million(scores: Scores, prices: Prices) -> float | None:
         return scores.latency.cpu * _MILLION / _MS_PER_HOUR * prices.core_hour
     if not scores.tokens_in:
         return None
-    per_query = prices.cost(scores.router, scores.tokens_in, scores.tokens_out)
+    per_query = prices.cost(scores.priced_as, scores.tokens_in, scores.tokens_out)
     return None if per_query is None else per_query * _MILLION

@@ -174,15 +174,20 @@ class ChatJudge(Judge):
         """See `Judge.judge`; a case without a routing scores 1 without asking."""
         if case.predicted is None:
             return Verdict(INVALID_SCORE, "no valid routing")
-        question = "\n".join(
-            (
-                f"Query: {json.dumps(case.query, ensure_ascii=False)}",
-                f"Reference: {case.reference.to_label()}",
-                f"Prediction: {case.predicted.to_label()}",
-            )
-        )
-        answer = self._model.complete(Prompt(PROMPT, (question,), max_tokens=_MAX_TOKENS))
+        answer = self._model.complete(judge_prompt(case.query, case.reference, case.predicted))
         return read_verdict(answer.text)
+
+
+def judge_prompt(query: str, reference: Routing, predicted: Routing) -> Prompt:
+    """What a judge is asked about one case."""
+    question = "\n".join(
+        (
+            f"Query: {json.dumps(query, ensure_ascii=False)}",
+            f"Reference: {reference.to_label()}",
+            f"Prediction: {predicted.to_label()}",
+        )
+    )
+    return Prompt(PROMPT, (question,), max_tokens=_MAX_TOKENS)
 
 
 def open_judge(address: str, wrap: Callable[[ChatModel], ChatModel] = lambda model: model) -> Judge:

@@ -69,6 +69,7 @@ class Scores:
         format: how well a language model kept to the form; None for other routers.
         timed: whether the latency says anything of the router; not so for a recording.
         billed: whether the router is paid by the token.
+        priced_as: whose price its tokens have: a model's address, or a part of one.
         tokens_in: mean tokens a prompt; 0 where the service did not say or none was asked.
         tokens_out: mean tokens a reply.
     """
@@ -90,6 +91,7 @@ class Scores:
     format: Format | None
     timed: bool
     billed: bool
+    priced_as: str
     tokens_in: float
     tokens_out: float
 
@@ -172,6 +174,7 @@ def score(
         format=_format(answers),
         timed=router.timed,
         billed=router.billed,
+        priced_as=router.priced_as or router.name,
         tokens_in=float(np.mean([reply.tokens_in for reply in replies])) if replies else 0.0,
         tokens_out=float(np.mean([reply.tokens_out for reply in replies])) if replies else 0.0,
     )

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from filmstill.bedrock.deployment import served_arn
+from filmstill.bedrock.deployment import DEPLOYMENT, served_arn
+from filmstill.bedrock.models import student_called
+from filmstill.bedrock.order import task_of
 from filmstill.bedrock.run import open_run, record_path
 from filmstill.data.corpus import corpus_path, student_path
 from filmstill.data.reading import load_labelled
@@ -15,7 +17,7 @@ from filmstill.routers.chat import ChatRouter
 from filmstill.routers.mean import MeanRouter
 from filmstill.routers.recorded import RecordedRouter
 from filmstill.routers.tfidf import TfidfRouter
-from filmstill.task import Task, parse_task
+from filmstill.task import Task
 
 RECORDED = "recorded"
 SHIPPED = "filmstill"
@@ -88,10 +90,12 @@ def _deployed(name: str) -> Path | None:
 def _of_run(folder: Path, task: Task | None) -> Router:
     """The model that a run on Bedrock deployed, asked with the prompt that it was trained with."""
     run = open_run(folder)
-    own = task or parse_task(run.settings["task"], str(record_path(folder)))
+    own = task or task_of(run)
     model = open_model(f"{BEDROCK}:{served_arn(run)}")
     router = ChatRouter(model, own, prompt=own.student_prompt)
     router.name = str(folder)
+    if run.find(DEPLOYMENT):  # throughput is not paid by the token
+        router.priced_as = student_called(run.settings["student"]).inference
     return router
 
 

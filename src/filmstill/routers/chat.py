@@ -35,7 +35,11 @@ class ChatRouter(Router):
             RoutingError: a call failed, or a reply holds no routing.
             ServiceError: no call can succeed.
         """
-        return [self._ask(clean_query(query)) for query in queries]
+        return [
+            read_reply(self.model.complete(self.prompt(clean_query(query))), self.task)
+            for query in queries
+        ]
 
-    def _ask(self, query: str) -> Routing:
-        return read_reply(self.model.complete(Prompt(self._system, (query,))), self.task)
+    def prompt(self, query: str) -> Prompt:
+        """What the model is asked about a query."""
+        return Prompt(self._system, (query,))
