@@ -16,7 +16,7 @@ from filmstill import Routing, Task
 from filmstill.bedrock.aws import Aws
 from filmstill.bedrock.cleanup import clean_up
 from filmstill.bedrock.deployment import ensure_deployment, wait_until_served
-from filmstill.bedrock.evaluation import judge_by_job
+from filmstill.bedrock.evaluation import judge_by_jobs
 from filmstill.bedrock.order import Checked, Settings, check
 from filmstill.bedrock.pipeline import distill_on_bedrock
 from filmstill.bedrock.role import ensure_role
@@ -153,7 +153,7 @@ class Steps:
         with self._alone(folder) as run:
             ensure_bucket(self.aws, run)
             ensure_role(self.aws, run)
-            return judge_by_job(self.aws, run, label, self.cases())
+            return judge_by_jobs(self.aws, run, {label: self.cases()})[label]
 
     def cases(self) -> list[Case]:
         """Three that score 5, 2 and, without an answer, 1."""

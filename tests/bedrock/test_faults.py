@@ -355,7 +355,8 @@ def test_a_job_that_fails(
     if phase == "data_processing":  # records without a label, and nobody here to label them
         data = tmp_path / "unlabelled.jsonl"
         turn = {"role": "user", "content": [{"text": "red car"}]}
-        data.write_text((record(messages=[turn]) + "\n") * 100)
+        system = [{"text": "Weigh the channels."}]
+        data.write_text((record(messages=[turn], system=system) + "\n") * 100)
     else:
         account.worker.fails["job"] = "The provided role has no permission to read the data"
     words = ("distill", data, *words[2:])
@@ -594,11 +595,13 @@ def test_a_run_of_other_settings_or_data(
     run: Cli, distilled: Path, prepared: Path, tmp_path: Path
 ) -> None:
     words = ("distill", "--on", "bedrock", "--out", distilled, "--region", "us-east-1")
-    assert "begun with another bucket;" in sentence(run(*words, prepared, "--bucket", "mine"))
+    teacher = ("--teacher", "us.amazon.nova-pro-v1:0")
+    assert "begun with another teacher;" in sentence(run(*words, prepared, *teacher))
     other = tmp_path / "other.jsonl"
     shutil.copy(prepared, other)
     assert run(*words, other).code == 0  # the same data by another name
-    other.write_text(prepared.read_text() + record() + "\n")
+    first, *_ = prepared.read_text().splitlines(keepends=True)
+    other.write_text(prepared.read_text() + first)
     assert "begun with another data;" in sentence(run(*words, other))
 
 

@@ -26,7 +26,7 @@ from filmstill.bedrock.models import (
 from filmstill.bedrock.order import Settings, check_data
 from filmstill.bedrock.plan import distill_plan
 from filmstill.bedrock.run import Run, begin, open_run
-from filmstill.bedrock.verdicts import verdicts_of
+from filmstill.bedrock.verdicts import RAW, scale_of, verdicts_of
 from filmstill.bedrock.waiting import pause
 from filmstill.cli.bedrock_options import settings_of
 from filmstill.cli.evaluate_job import _label, check_run
@@ -46,7 +46,7 @@ def wire() -> None:
 
 def make_run(folder: Path, **changes: Any) -> Run:
     settings = {"account": "123456789012", "region": "us-east-1", "bucket": "", "role": ""}
-    settings |= {"teacher": PRO, "logs": "", "task": ""}
+    settings |= {"teacher": PRO, "student": MICRO, "logs": "", "task": ""}
     return begin(folder, settings | changes)
 
 
@@ -84,7 +84,7 @@ def line(result: object, query: str = "q", **more: object) -> dict[str, Any]:
     ],
 )
 def test_a_rating(result: object, score: int | None) -> None:
-    (verdict,) = verdicts_of([line(result)], [case()])
+    (verdict,) = verdicts_of([line(result)], [case()], RAW)
     assert verdict.score == score
 
 
@@ -93,7 +93,7 @@ def test_a_rating(result: object, score: int | None) -> None:
     [
         ([1.0, 0.75, 0.5, 0.25, 0.0], [5, 4, 3, 2, 1]),  # 1 + 4 times
         (["1.0", "0.5"], [5, 3]),
-        ([1, 1, 1], [1, 1, 1]),  # both could be meant
+        ([1, 1, None], [None, None, None]),  # both could be meant
         ([1, 2, 5], [1, 2, 5]),
         ([None, 0.5], [None, 3]),
     ],
@@ -101,14 +101,15 @@ def test_a_rating(result: object, score: int | None) -> None:
 def test_ratings_raw_or_normalised(results: list[object], scores: list[int | None]) -> None:
     lines = [line(result, str(number)) for number, result in enumerate(results)]
     cases = [case(str(number)) for number in range(len(results))]
-    assert [verdict.score for verdict in verdicts_of(lines[::-1], cases)] == scores
+    found = verdicts_of(lines[::-1], cases, scale_of(lines))
+    assert [verdict.score for verdict in found] == scores
 
 
 def test_explanations_and_missing_queries() -> None:
     detail = [{"modelIdentifier": "judge", "explanation": "well weighed"}]
     lines = [line(4, evaluatorDetails=detail), line(None, "r", evaluatorDetails=None)]
     lines.append({**line(2, "s"), "automatedEvaluationResult": {}})
-    found = verdicts_of(lines, [case(), case("r"), case("s"), case("t")])
+    found = verdicts_of(lines, [case(), case("r"), case("s"), case("t")], RAW)
     assert [(item.score, item.explanation) for item in found] == [
         (4, "well weighed"),
         (None, "the judge gave no rating"),
@@ -198,7 +199,7 @@ def test_rights_of_an_evaluation(tmp_path: Path) -> None:
             [f"{bucket}/{run.name}/evaluation/*"],
         ),
         (["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], [bucket]),
-        (["bedrock:InvokeModel"], judge),
+        (["bedrock:InvokeModel", "bedrock:GetInferenceProfile"], judge),
         (["bedrock:CreateModelInvocationJob", "bedrock:StopModelInvocationJob"], judge),
     ]
 
@@ -282,15 +283,16 @@ def test_data_that_bedrock_refuses(
 
 @pytest.mark.parametrize("count", [100, 15_000])
 def test_data_that_bedrock_takes(count: int, tmp_path: Path, task: Task) -> None:
-    plain = '{"messages": [{"role": "user", "content": [{"text": "red"}]}], "schemaVersion": "%s"}'
-    lines = [plain % "bedrock-conversation-2024"] + [record()] * (count - 1)
-    assert len(check_data(training(tmp_path, lines), task).examples) == count
+    system = [{"text": "Weigh the channels."}]
+    plain = record(messages=[{"role": "user", "content": [{"text": "red"}]}], system=system)
+    lines = [plain] + [record(system=system)] * (count - 1)
+    assert len(check_data(training(tmp_path, lines), task).file.examples) == count
 
 
 def test_data_that_is_too_large(
     tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("filmstill.bedrock.order.MAX_BYTES", 1000)
+    monkeypatch.setattr("filmstill.bedrock.data.MAX_BYTES", 1000)
     with pytest.raises(DataError, match="larger than 1 GiB"):
         check_data(training(tmp_path, [record()] * 100), task)
 
@@ -300,13 +302,15 @@ def test_data_that_is_too_large(
 
 def checked(folder: Path, task: Task, lines: list[str]) -> Any:
     student = known_models().students[MICRO]
-    return SimpleNamespace(file=check_data(training(folder, lines), task), student=student)
+    data = check_data(training(folder, lines), task)
+    return SimpleNamespace(file=data.file, student=student)
 
 
 def test_what_a_run_costs(tmp_path: Path, task: Task) -> None:
     """The system prompt has 177 characters, the query 7; 4 a token, and 16 tokens a turn."""
-    unlabelled = {"messages": [{"role": "user", "content": [{"text": "red car"}]}]}
-    lines = [record(**unlabelled)] * 60 + [record()] * 40
+    both = {"system": [{"text": task.student_prompt}]}
+    unlabelled = {"messages": [{"role": "user", "content": [{"text": "red car"}]}], **both}
+    lines = [record(**unlabelled)] * 60 + [record(**both)] * 40
     prompt = 177 / 4 + 16 + 7 / 4 + 16
     assert len(task.student_prompt) == 177
     data = checked(tmp_path, task, lines)
@@ -356,12 +360,10 @@ def test_the_plan_names_what_is_made(tmp_path: Path, task: Task) -> None:
 
 
 def test_labels_of_routers() -> None:
-    taken: set[str] = set()
-    assert _label("runs/July_2", taken) == "runs-july-2"
-    assert _label("runs/july 2", taken) == "runs-july-2-2"
-    assert _label("...", taken) == "router"
-    long = _label("x" * 90, taken)
-    assert len(long) == 24
+    assert _label("runs/July_2", ()) == "runs-july-2"
+    assert _label("runs/july 2", {"runs-july-2"}) == "runs-july-2-2"
+    assert _label("...", ()) == "router"
+    assert len(_label("x" * 90, ())) == 24
 
 
 def test_the_longest_name_of_an_evaluation_job(tmp_path: Path) -> None:

@@ -1,52 +1,21 @@
 """Calls to AWS, with errors that say what to do."""
 
 import os
-import re
+import time
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+from filmstill.bedrock.advice import MAY_PASS, MISSING, UNREACHABLE, advised
+from filmstill.bedrock.waiting import pause
 from filmstill.errors import AwsError, require
 
 ATTEMPTS = 8
-"""Calls in all, of one that is throttled or meets a server error; some 90 s of waiting."""
+"""Calls in all: about half a minute of waiting where AWS throttles, seconds where it fails."""
 READ_TIMEOUT_S = 120
-DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")
-"""A request without an answer's body, such as HeadBucket's, has its number for a code."""
-MISSING = (
-    "ResourceNotFoundException",
-    "NoSuchEntity",
-    "NoSuchBucket",
-    "NoSuchKey",
-    "NoSuchTagSet",
-    "404",
-)
-NOT_ALLOWED = re.compile(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)")
-"""How AWS says which action is denied; it may be another one than that of the call."""
-
-_SIGN_IN = "the credentials have expired; sign in again, then run the same command"
-_THROTTLED = "AWS throttles this account; run the same command later to go on"
-_QUOTA = (
-    "a quota of the account is used up; ask for more in Service Quotas, or delete what is no "
-    "longer needed, then run the same command"
-)
-_ADVICE = {
-    "ExpiredToken": _SIGN_IN,
-    "ExpiredTokenException": _SIGN_IN,
-    "TokenRefreshRequired": _SIGN_IN,
-    "RequestExpired": "the credentials have expired, or this machine's clock is wrong",
-    "UnrecognizedClientException": "the credentials are not valid; look at AWS_PROFILE",
-    "InvalidClientTokenId": "the credentials are not valid; look at AWS_PROFILE",
-    "SignatureDoesNotMatch": "the secret key is not the right one; look at AWS_PROFILE",
-    "ThrottlingException": _THROTTLED,
-    "Throttling": _THROTTLED,
-    "SlowDown": _THROTTLED,
-    "TooManyRequestsException": _THROTTLED,
-    "RequestLimitExceeded": _THROTTLED,
-    "ServiceQuotaExceededException": _QUOTA,
-    "LimitExceeded": _QUOTA,
-    "TooManyBuckets": "the account has as many buckets as it may; name one with --bucket",
-}
+RETRY_S = 30.0
+PATIENCE_S = 1800.0
+"""How long a wait outlasts what may pass: a lost network, a service that is down."""
 
 
 class Aws:
@@ -74,6 +43,9 @@ class Aws:
         self._config = config.Config(
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             read_timeout=READ_TIMEOUT_S,
+            # A Bedrock API key in the environment may be another account's; the other services
+            # would not use it, and the run's things would be looked for in the wrong place.
+            auth_scheme_preference="sigv4",
         )
         try:
             self._session: Any = boto3.Session(
@@ -116,6 +88,34 @@ class Aws:
             raise self._told(service, operation, error) from error
         return answer
 
+    def watch(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
+        """As `call`, in a wait of hours: what may pass is waited for, for half an hour.
+
+        Raises:
+            AwsError: see `call`.
+        """
+        since = time.monotonic()
+        while True:
+            try:
+                return self.call(service, operation, **arguments)
+            except AwsError as error:
+                if error.code not in MAY_PASS or time.monotonic() - since > PATIENCE_S:
+                    raise
+            pause(RETRY_S)
+
+    def content(self, **arguments: Any) -> bytes:  # noqa: ANN401
+        """The content of an object of S3, by `Bucket` and `Key`.
+
+        Raises:
+            AwsError: see `call`.
+        """
+        body = self.call("s3", "get_object", **arguments)["Body"]
+        try:
+            content: bytes = body.read()
+        except Exception as error:
+            raise self._told("s3", "get_object", error) from error
+        return content
+
     def pages(self, service: str, operation: str, **arguments: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
         """The pages of a list.
 
@@ -146,45 +146,19 @@ class Aws:
         errors = self._errors
         if isinstance(error, errors.ClientError):
             code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-            return AwsError(self._advised(service, operation, code, message), code=code)
+            return AwsError(advised(service, operation, code, message), code=code)
         if isinstance(error, errors.NoCredentialsError | errors.PartialCredentialsError):
             return AwsError("no AWS credentials: sign in, or set AWS_PROFILE", code="NoCredentials")
         ended = errors.SSOError | errors.TokenRetrievalError | errors.CredentialRetrievalError
-        if isinstance(error, ended):
+        # Younger than the oldest boto3 that will do.
+        if isinstance(error, ended | getattr(errors, "LoginError", errors.SSOError)):
             return AwsError(
                 f"the credentials have expired or cannot be had; sign in again, then run the same "
                 f"command ({error})",
                 code="NoCredentials",
             )
         if isinstance(error, errors.BotoCoreError | self._boto3_errors.Boto3Error):
-            return AwsError(f"{service} {operation}: {error}")
+            unreachable = errors.HTTPClientError | errors.ConnectionError
+            code = UNREACHABLE if isinstance(error, unreachable) else ""
+            return AwsError(advised(service, operation, code, str(error)), code=code)
         return error
-
-    def _advised(self, service: str, operation: str, code: str, message: str) -> str:
-        if code in DENIED:
-            said = NOT_ALLOWED.search(message)
-            action = said[1] if said else f"{_IAM_NAMES.get(service, service)}:{_action(operation)}"
-            return (
-                f"access is denied: the identity needs the action {action}, or a policy forbids it "
-                f"({message})"
-            )
-        advice = _ADVICE.get(code)
-        return f"{service} {operation}: {advice or message} ({code})"
-
-
-_IAM_NAMES = {"bedrock-runtime": "bedrock"}
-_ACTIONS = {
-    "head_bucket": "ListBucket",
-    "list_objects_v2": "ListBucket",
-    "list_object_versions": "ListBucketVersions",
-    "head_object": "GetObject",
-    "put_public_access_block": "PutBucketPublicAccessBlock",
-    "put_bucket_encryption": "PutEncryptionConfiguration",
-    "delete_objects": "DeleteObject",
-    "converse": "InvokeModel",
-}
-
-
-def _action(operation: str) -> str:
-    """The IAM action that a call needs."""
-    return _ACTIONS.get(operation) or "".join(word.title() for word in operation.split("_"))

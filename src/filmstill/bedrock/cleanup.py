@@ -5,19 +5,18 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 
-from filmstill.bedrock.aws import MISSING, Aws
-from filmstill.bedrock.deployment import DEPLOYMENT, PROVISIONED, deployments
+from filmstill.bedrock.advice import MISSING
+from filmstill.bedrock.aws import Aws
+from filmstill.bedrock.deployment import DEPLOYMENT, PROVISIONED, deployments, look_at, provisioned
 from filmstill.bedrock.evaluation import EVALUATION_JOB, evaluations
-from filmstill.bedrock.job import JOB, MODEL
+from filmstill.bedrock.job import JOB, MODEL, jobs
 from filmstill.bedrock.order import Say
 from filmstill.bedrock.role import ROLE, remove_role
-from filmstill.bedrock.run import GONE, TAG, Made, Run
+from filmstill.bedrock.run import GONE, KINDS, TAG, Made, Run
 from filmstill.bedrock.storage import BUCKET, OBJECT, bucket_of, remove_bucket, remove_objects
 from filmstill.bedrock.waiting import pause
 from filmstill.errors import AwsError
 
-ORDER = (EVALUATION_JOB, PROVISIONED, DEPLOYMENT, JOB, MODEL, ROLE, OBJECT, BUCKET)
-"""What is removed before what: a model cannot go before its deployment."""
 _FIRST = {
     MODEL: (PROVISIONED, DEPLOYMENT),
     ROLE: (EVALUATION_JOB, JOB),
@@ -47,11 +46,11 @@ class Removal:
 def to_remove(run: Run) -> list[Made]:
     """What is in the record and not gone, in the order of removal."""
     left = [item for item in run.things if item.state != GONE]
-    return sorted(left, key=lambda item: ORDER.index(item.kind))
+    return sorted(left, key=lambda item: KINDS.index(item.kind))
 
 
 def clean_up(
-    aws: Aws, run: Run, *, kinds: tuple[str, ...] = ORDER, say: Say = lambda text: None
+    aws: Aws, run: Run, *, kinds: tuple[str, ...] = KINDS, say: Say = lambda text: None
 ) -> list[Removal]:
     """Remove what the run made; what fails is told and can be tried again.
 
@@ -65,7 +64,7 @@ def clean_up(
         say: called with a line for everything that is gone.
     """
     done = []
-    for kind in (kind for kind in ORDER if kind in kinds):
+    for kind in (kind for kind in KINDS if kind in kinds):
         items = [item for item in to_remove(run) if item.kind == kind]
         failure = _blocked(run, kind)
         if items and kind == OBJECT and not failure:
@@ -105,15 +104,16 @@ def _say_objects(aws: Aws, run: Run, say: Say) -> None:
 
 def _remove_job(aws: Aws, run: Run, item: Made) -> None:
     """Stop it; Bedrock keeps the record of a job for ever."""
-    job = aws.find("bedrock", "get_model_customization_job", jobIdentifier=item.name)
-    if job is None:
+    found = next(jobs(aws, item.name), None)
+    if found is None:
         return
-    _check_tag(aws, run, job["jobArn"])
+    _check_tag(aws, run, found["jobArn"])
+    job = aws.call("bedrock", "get_model_customization_job", jobIdentifier=found["jobArn"])
     if job["status"] == "InProgress":
         _stop(aws, "stop_model_customization_job", job["jobArn"])
     while job["status"] in UNFINISHED:  # until then it may write
         pause(POLL_S)
-        job = aws.call("bedrock", "get_model_customization_job", jobIdentifier=job["jobArn"])
+        job = aws.watch("bedrock", "get_model_customization_job", jobIdentifier=job["jobArn"])
     if job["status"] == "Completed" and run.find(MODEL) is None:
         # It ended after the last look: its model is the run's too, and the next to go.
         run.made(MODEL, job["outputModelName"], arn=job["outputModelArn"])
@@ -140,14 +140,23 @@ def _remove_deployment(aws: Aws, run: Run, item: Made) -> None:
     for arn in list(deployments(aws, item.name)):
         _check_tag(aws, run, arn)
         aws.call("bedrock", "delete_custom_model_deployment", customModelDeploymentIdentifier=arn)
+        _wait_until_gone(aws, item, arn)
 
 
 def _remove_provisioned(aws: Aws, run: Run, item: Made) -> None:
-    found = aws.find("bedrock", "get_provisioned_model_throughput", provisionedModelId=item.name)
-    if found is not None:
-        arn = found["provisionedModelArn"]
+    for arn in list(provisioned(aws, item.name)):
         _check_tag(aws, run, arn)
         aws.call("bedrock", "delete_provisioned_model_throughput", provisionedModelId=arn)
+        _wait_until_gone(aws, item, arn)
+
+
+def _wait_until_gone(aws: Aws, item: Made, arn: str) -> None:
+    """Or the next one of this name would be taken for made, while it is on its way out."""
+    for _ in range(TRIES):
+        if look_at(aws, item.kind, arn) is None:
+            return
+        pause(POLL_S)
+    raise AwsError(f"{arn} is being removed still; run the same command again in a while")
 
 
 def _remove_evaluation(aws: Aws, run: Run, item: Made) -> None:
@@ -160,7 +169,7 @@ def _remove_evaluation(aws: Aws, run: Run, item: Made) -> None:
             _stop(aws, "stop_evaluation_job", arn)
         while now["status"] in UNFINISHED:
             pause(POLL_S)
-            now = aws.call("bedrock", "get_evaluation_job", jobIdentifier=arn)
+            now = aws.watch("bedrock", "get_evaluation_job", jobIdentifier=arn)
         answer = aws.call("bedrock", "batch_delete_evaluation_job", jobIdentifiers=[arn])
         for failure in answer["errors"]:
             if failure["code"] not in MISSING:

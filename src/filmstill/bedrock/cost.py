@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from filmstill.bedrock.data import MOST
 from filmstill.bedrock.models import Student, known_models
-from filmstill.bedrock.order import MOST, Checked, Settings
+from filmstill.bedrock.order import Checked, Settings
 from filmstill.models.chat import Prompt
 from filmstill.models.estimate import TOKENS_PER_LABEL
 from filmstill.models.limits import estimated_tokens
@@ -88,7 +89,7 @@ def provisioned_costs(student: Student, units: int) -> list[Cost]:
         _keeping(student),
         Cost(
             "an hour of throughput",
-            units * known.provisioned,
+            None if student.provisioned is None else units * student.provisioned,
             f"{units} units, used or not; without commitment, as of {known.as_of}, not listed by "
             f"AWS",
         ),

@@ -1,7 +1,9 @@
 """The deployment of a distilled model: on demand, or with provisioned throughput."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
+from filmstill.bedrock.advice import MISSING
 from filmstill.bedrock.aws import Aws
 from filmstill.bedrock.job import MODEL
 from filmstill.bedrock.run import MADE, Made, Run
@@ -10,6 +12,11 @@ from filmstill.errors import AwsError, InputError
 
 DEPLOYMENT, PROVISIONED = "deployment", "provisioned"
 POLL_S = 10.0
+
+_LOOKS = {
+    DEPLOYMENT: ("get_custom_model_deployment", "customModelDeploymentIdentifier"),
+    PROVISIONED: ("get_provisioned_model_throughput", "provisionedModelId"),
+}
 
 
 def ensure_deployment(aws: Aws, run: Run) -> str:
@@ -63,19 +70,42 @@ def ensure_provisioned(aws: Aws, run: Run, units: int) -> str:
         )
     if known.state == MADE:
         return known.arn
-    found = aws.find("bedrock", "get_provisioned_model_throughput", provisionedModelId=run.name)
-    made = found or aws.call(
-        "bedrock",
-        "create_provisioned_model_throughput",
-        provisionedModelName=run.name,
-        modelId=model,
-        modelUnits=units,
-        clientRequestToken=run.attempt(PROVISIONED),
-        tags=run.tags,
+    arn = next(provisioned(aws, run.name), "") or str(
+        aws.call(
+            "bedrock",
+            "create_provisioned_model_throughput",
+            provisionedModelName=run.name,
+            modelId=model,
+            modelUnits=units,
+            clientRequestToken=run.attempt(PROVISIONED),
+            tags=run.tags,
+        )["provisionedModelArn"]
     )
-    arn = made["provisionedModelArn"]
     run.made(PROVISIONED, run.name, arn=arn)
-    return str(arn)
+    return arn
+
+
+def provisioned(aws: Aws, name: str) -> Iterator[str]:
+    """The ARNs of provisioned throughput of exactly this name, which should be one at most."""
+    for page in aws.pages("bedrock", "list_provisioned_model_throughputs", nameContains=name):
+        for item in page["provisionedModelSummaries"]:
+            if item["provisionedModelName"] == name:
+                yield str(item["provisionedModelArn"])
+
+
+def look_at(aws: Aws, kind: str, arn: str) -> dict[str, Any] | None:
+    """How a deployment or provisioned throughput stands; None where it is not there.
+
+    Raises:
+        AwsError: it cannot be looked at.
+    """
+    operation, name = _LOOKS[kind]
+    try:
+        return aws.watch("bedrock", operation, **{name: arn})
+    except AwsError as error:
+        if error.code in MISSING:
+            return None
+        raise
 
 
 def wait_until_served(
@@ -87,19 +117,26 @@ def wait_until_served(
     """Wait until what was deployed answers; its ARN.
 
     Raises:
-        AwsError: it failed; the message says why.
+        AwsError: it failed, or is gone; the message says why.
         InputError: nothing was deployed.
     """
+    item = _served(run)
     while True:
-        arn, status, reason = _status(aws, run)
-        on_look(status)
-        if status in ("Active", "InService"):
-            return arn
-        if status == "Failed":
+        now = look_at(aws, item.kind, item.arn)
+        if now is None:
+            run.gone(item)
             raise AwsError(
-                f"the deployment {run.name} failed: {reason or 'Bedrock gives no reason'}; "
-                f"`filmstill cleanup {run.folder} --only {_served(run).kind}` removes it, then "
-                f"deploy again"
+                f"the deployment {run.name} was removed by somebody else; run the same command "
+                f"again to deploy anew"
+            )
+        on_look(now["status"])
+        if now["status"] in ("Active", "InService"):
+            return item.arn
+        if now["status"] == "Failed":
+            raise AwsError(
+                f"the deployment {run.name} failed: "
+                f"{now.get('failureMessage') or 'Bedrock gives no reason'}; `filmstill cleanup "
+                f"{run.folder} --only {item.kind}` removes it, then deploy again"
             )
         pause(POLL_S)
 
@@ -127,18 +164,6 @@ def _refuse_other(run: Run, kind: str) -> None:
             f"{run.folder} is deployed otherwise; `filmstill cleanup {run.folder} --only {kind}` "
             f"ends that"
         )
-
-
-def _status(aws: Aws, run: Run) -> tuple[str, str, str]:
-    item = _served(run)
-    arn = item.arn
-    if item.kind == DEPLOYMENT:
-        now = aws.call(
-            "bedrock", "get_custom_model_deployment", customModelDeploymentIdentifier=arn
-        )
-    else:
-        now = aws.call("bedrock", "get_provisioned_model_throughput", provisionedModelId=arn)
-    return arn, str(now["status"]), str(now.get("failureMessage") or "")
 
 
 def _model(run: Run) -> str:

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from filmstill.bedrock.aws import Aws
@@ -12,12 +13,13 @@ from filmstill.bedrock.storage import (
     EVALUATION,
     OBJECT,
     address,
+    bucket_of,
     keys_below,
     prefix_of,
     put_text,
     read,
 )
-from filmstill.bedrock.verdicts import METRIC, verdicts_of
+from filmstill.bedrock.verdicts import METRIC, scale_of, verdicts_of
 from filmstill.bedrock.waiting import pause
 from filmstill.errors import AwsError, DataError
 from filmstill.evals.judges import PROMPT, Case, Verdict
@@ -38,47 +40,68 @@ Reference: {{ground_truth}}
 Prediction: {{prediction}}"""
 
 
-def judge_by_job(
+def judge_by_jobs(
     aws: Aws,
     run: Run,
-    label: str,
-    cases: Sequence[Case],
+    routers: Mapping[str, Sequence[Case]],
     *,
     judge: str = JUDGE,
-    on_look: Callable[[str], None] = lambda status: None,
-) -> list[Verdict]:
-    """The verdicts of an evaluation job on one router's answers, in the order of the cases.
+    on_look: Callable[[str, str], None] = lambda label, status: None,
+) -> dict[str, list[Verdict]]:
+    """The verdicts of evaluation jobs, one a router, in the order of its cases.
 
-    Evaluation jobs take no deployment's ARN, so the answers go along.
+    All jobs are begun, and then waited for. Evaluation jobs take no deployment's ARN, so the
+    answers go along.
 
     Args:
         aws: the account.
         run: a run with a bucket and a role.
-        label: which router: lower-case letters, digits and hyphens; part of the job's name.
-        cases: what to judge; those without a routing score 1 and are not sent.
+        routers: what to judge by the router's label: lower-case letters, digits and hyphens, part
+            of the job's name. Cases without a routing score 1 and are not sent.
         judge: id of the model that judges.
-        on_look: called with the job's status at every look.
+        on_look: called with a label and the job's status at every look.
 
     Raises:
-        AwsError: the job cannot be begun, or failed.
+        AwsError: a job cannot be begun, or failed.
         DataError: there are more cases than a job takes.
     """
-    verdicts = [Verdict(INVALID_SCORE, "no valid routing")] * len(cases)
-    sent = [number for number, case in enumerate(cases) if case.predicted is not None]
-    if not sent:
-        return verdicts
-    if len(sent) > MOST:
-        raise DataError(f"an evaluation job takes 1 to {MOST:,} answers, not {len(sent):,}")
-    asked = [cases[number] for number in sent]
-    # Other answers are another job, so that no old verdict is taken for theirs.
-    digest = hashlib.sha256((judge + _dataset(asked, label)).encode()).hexdigest()[:8]
-    name = job_name(run, label, digest)
-    arn = _ensure_job(aws, run, name, label, asked, judge)
-    _wait(aws, run, arn, on_look)
-    found = verdicts_of(_results(aws, run, name), asked)
-    for number, verdict in zip(sent, found, strict=True):
-        verdicts[number] = verdict
+    begun = {
+        label: _begin(aws, run, label, asked, judge)
+        for label, cases in routers.items()
+        if (asked := _asked(cases))
+    }
+    failures = []
+    for label, (_, arn) in begun.items():
+        try:
+            _wait(aws, run, arn, partial(on_look, label))
+        except AwsError as error:
+            failures.append(error)
+    if failures:  # what the other jobs found is there when the command is run again
+        raise failures[0]
+    lines = {label: _results(aws, run, name) for label, (name, _) in begun.items()}
+    scale = scale_of([line for found in lines.values() for line in found])
+    verdicts = {}
+    for label, cases in routers.items():
+        found = iter(verdicts_of(lines.get(label, []), _asked(cases), scale))
+        verdicts[label] = [
+            Verdict(INVALID_SCORE, "no valid routing") if case.predicted is None else next(found)
+            for case in cases
+        ]
     return verdicts
+
+
+def _asked(cases: Sequence[Case]) -> list[Case]:
+    return [case for case in cases if case.predicted is not None]
+
+
+def _begin(aws: Aws, run: Run, label: str, cases: Sequence[Case], judge: str) -> tuple[str, str]:
+    """Begin a job, unless it was begun; its name and ARN."""
+    if len(cases) > MOST:
+        raise DataError(f"an evaluation job takes 1 to {MOST:,} answers, not {len(cases):,}")
+    # Other answers are another job, so that no old verdict is taken for theirs.
+    digest = hashlib.sha256((judge + _dataset(cases, label)).encode()).hexdigest()[:8]
+    name = job_name(run, label, digest)
+    return name, _ensure_job(aws, run, name, label, cases, judge)
 
 
 def job_name(run: Run, label: str, digest: str) -> str:
@@ -154,7 +177,7 @@ def _create(aws: Aws, run: Run, name: str, label: str, judge: str) -> str:
             )
         except AwsError as error:
             tries += 1
-            if not wait_for_role(error, tries):
+            if not wait_for_role(run, error, tries):
                 raise
         else:
             return str(answer["jobArn"])
@@ -180,7 +203,7 @@ def _dataset(cases: Sequence[Case], label: str) -> str:
 
 def _wait(aws: Aws, run: Run, arn: str, on_look: Callable[[str], None]) -> None:
     while True:
-        job = aws.call("bedrock", "get_evaluation_job", jobIdentifier=arn)
+        job = aws.watch("bedrock", "get_evaluation_job", jobIdentifier=arn)
         on_look(job["status"])
         if job["status"] not in _UNFINISHED:
             break
@@ -196,10 +219,22 @@ def _wait(aws: Aws, run: Run, arn: str, on_look: Callable[[str], None]) -> None:
 def _results(aws: Aws, run: Run, name: str) -> list[dict[str, Any]]:
     """The lines of a job's output, whose key is not documented: it is looked for."""
     lines = []
-    for key in keys_below(aws, run, f"{EVALUATION}{name}/"):
-        if key.endswith("_output.jsonl"):
-            text = read(aws, run, key).decode("utf-8")
-            lines += [json.loads(line) for line in text.split("\n") if line.strip()]
+    for key in keys_below(aws, run, EVALUATION):
+        if f"/{name}/" in key and key.endswith("_output.jsonl"):
+            text = read(aws, run, key).decode("utf-8", "replace")
+            for number, line in enumerate(text.split("\n"), start=1):
+                if line.strip():
+                    lines.append(_parsed(line, f"s3://{bucket_of(run)}/{key}, line {number}"))
     if not lines:
         raise AwsError(f"the evaluation job {name} is complete, and its output is not to be found")
     return lines
+
+
+def _parsed(line: str, where: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError as error:
+        raise AwsError(f"{where}: not JSON, as an evaluation job's output should be") from error
+    if not isinstance(found, dict):
+        raise AwsError(f"{where}: not a JSON object, as an evaluation job's output should be")
+    return found

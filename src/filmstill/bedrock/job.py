@@ -1,33 +1,33 @@
 """The distillation job: begun once, waited for, and what it wrote fetched."""
 
-import time
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from filmstill.bedrock.aws import Aws
 from filmstill.bedrock.order import Say
-from filmstill.bedrock.role import role_arn, wait_for_role
+from filmstill.bedrock.role import OF_ROLE, role_arn, wait_for_role
 from filmstill.bedrock.run import MADE, Run
 from filmstill.bedrock.storage import OBJECT, OUTPUT, TRAINING, address, keys_below, prefix_of, read
 from filmstill.bedrock.waiting import pause
 from filmstill.errors import AwsError
-from filmstill.files import make_folder, storage_errors
+from filmstill.files import make_folder, replacing
 
 JOB, MODEL = "job", "model"
 POLL_S = 30.0
 STALLED_H = 24.0
-"""Hours without a change of phase after which waiting ends; jobs were seen that never train."""
+"""Hours without news of a job that does not train yet; some were seen that never do."""
 
+_TRAINING, _NOT_STARTED = "training", "NotStarted"
 _UNFINISHED = ("InProgress", "Stopping")
-_ADVICE = {
-    "role": "look at the role's trust and rights",
-    "permission": "look at the role's trust and rights",
-    "minimum": "give more training data",
-    "internal error": "begin another run; if it fails again, ask AWS Support",
-}
+_ADVICE = (
+    (OF_ROLE, "look at the role's trust and rights"),
+    (re.compile("minimum"), "give more training data"),
+    (re.compile("internal error"), "begin another run; if it fails again, ask AWS Support"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,16 @@ def ensure_job(aws: Aws, run: Run) -> str:
     if known.state == MADE:
         return known.arn
     run.intend(OBJECT, prefix_of(run) + OUTPUT)  # what the job will write is the run's too
-    found = aws.find("bedrock", "get_model_customization_job", jobIdentifier=run.name)
+    found = next(jobs(aws, run.name), None)
     arn = found["jobArn"] if found else _create(aws, run)
     run.made(JOB, run.name, arn=arn)
     return str(arn)
+
+
+def jobs(aws: Aws, name: str) -> Iterator[dict[str, Any]]:
+    """Summaries of the jobs of exactly this name, which should be one at most."""
+    for page in aws.pages("bedrock", "list_model_customization_jobs", nameContains=name):
+        yield from (job for job in page["modelCustomizationJobSummaries"] if job["jobName"] == name)
 
 
 def wait_for_job(
@@ -73,22 +79,14 @@ def wait_for_job(
     Raises:
         AwsError: it failed or was stopped, or has not moved for too long; the run can go on.
     """
-    arn, seen, since = ensure_job(aws, run), None, time.monotonic()
+    arn = ensure_job(aws, run)
     while True:
-        job = aws.call("bedrock", "get_model_customization_job", jobIdentifier=arn)
+        job = aws.watch("bedrock", "get_model_customization_job", jobIdentifier=arn)
         look = _look(job)
         on_look(look)
         if look.status not in _UNFINISHED:
             break
-        if (look.status, look.phases) != seen:
-            seen, since = (look.status, look.phases), time.monotonic()
-        if time.monotonic() - since > stalled_h * 3600:
-            where = ", ".join(f"{name} {status}" for name, status in look.phases.items())
-            raise AwsError(
-                f"the job has not moved for {stalled_h:g} hours ({where}); jobs were seen that "
-                f"never start to train: run the same command to wait on, or `filmstill cleanup "
-                f"{run.folder}` to give up"
-            )
+        _check_moving(run, job, look, stalled_h)
         pause(POLL_S)
     if job["status"] != "Completed":
         raise AwsError(_failed(run, job))
@@ -104,14 +102,16 @@ def fetch_metrics(aws: Aws, run: Run, say: Say) -> list[Path]:
         AwsError: they cannot be read.
         StorageError: they cannot be written.
     """
-    folder, found = run.folder / "metrics", []
+    folder, found = run.folder / "metrics", list[Path]()
     for key in keys_below(aws, run, OUTPUT):
         if key.endswith(".csv"):
             make_folder(folder)
             path = folder / Path(key).name
+            if path in found:  # the keys are not documented, and may end alike
+                path = folder / f"{len(found)}-{path.name}"
             content = read(aws, run, key)
-            with storage_errors("write", path):
-                path.write_bytes(content)
+            with replacing(path) as temporary:
+                temporary.write_bytes(content)
             found.append(path)
     say(f"{len(found)} tables of metrics in {folder}" if found else "The job wrote no metrics")
     return found
@@ -149,10 +149,29 @@ def _create(aws: Aws, run: Run) -> str:
             )
         except AwsError as error:
             tries += 1
-            if not wait_for_role(error, tries):
+            if not wait_for_role(run, error, tries):
                 raise
         else:
             return str(answer["jobArn"])
+
+
+def _check_moving(run: Run, job: dict[str, Any], look: Look, stalled_h: float) -> None:
+    """End the waiting where a job does not begin to train; once every so many hours."""
+    if look.phases.get(_TRAINING, _NOT_STARTED) != _NOT_STARTED:
+        return
+    details = (job.get("statusDetails") or {}).values()
+    news = [detail["lastModifiedTime"] for detail in details if detail.get("lastModifiedTime")]
+    told = run.notes.get("stalled")  # by an earlier command
+    since = max([job["creationTime"], *news, *([datetime.fromisoformat(told)] if told else [])])
+    now = datetime.now(UTC)
+    if now - since <= timedelta(hours=stalled_h):
+        return
+    run.note(stalled=now.isoformat())
+    where = ", ".join(f"{name} {status}" for name, status in look.phases.items())
+    raise AwsError(
+        f"the job has not moved for {stalled_h:g} hours ({where}); jobs were seen that never start "
+        f"to train: run the same command to wait on, or `filmstill cleanup {run.folder}` to give up"
+    )
 
 
 def _look(job: dict[str, Any]) -> Look:
@@ -169,7 +188,7 @@ def _failed(run: Run, job: dict[str, Any]) -> str:
     phases = _look(job).phases
     failed = [name for name, status in phases.items() if status == "Failed"]
     where = f" in {failed[0]}" if failed else ""
-    advice = next((text for word, text in _ADVICE.items() if word in reason.lower()), "")
+    advice = next((text for form, text in _ADVICE if form.search(reason.lower())), "")
     return (
         f"the job {run.name} is {job['status']}{where}: {reason}"
         f"{f'; {advice}' if advice else ''}; `filmstill cleanup {run.folder}` removes what it left"

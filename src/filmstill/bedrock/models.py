@@ -1,5 +1,6 @@
 """The models that Bedrock distils: which teaches which, where, and what it costs."""
 
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ class Student:
         teachers: ids of the models that can teach it.
         training: US dollars for 1,000 tokens of training; None where it is not known.
         storage: US dollars for a month of keeping the model; None where it is not known.
+        provisioned: US dollars for an hour of one unit of throughput; None where it is not known.
     """
 
     id: str
@@ -31,6 +33,7 @@ class Student:
     teachers: tuple[str, ...]
     training: float | None
     storage: float | None
+    provisioned: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +42,15 @@ class Known:
 
     Attributes:
         as_of: the day.
-        source: where it is from.
         students: by their id.
         retired: models that cannot be used any more, and since when.
-        profiles: regions that a profile of this prefix, such as "us", leads to.
-        provisioned: US dollars for an hour of provisioned throughput.
+        profiles: regions that a profile of this prefix, such as "us", leads to; "*" for all.
     """
 
     as_of: str
-    source: str
     students: dict[str, Student]
     retired: dict[str, date]
     profiles: dict[str, tuple[str, ...]]
-    provisioned: float
 
 
 @cache
@@ -66,22 +65,21 @@ def known_models() -> Known:
             tuple(entry["teachers"]),
             entry.get("training"),
             entry.get("storage"),
+            entry.get("provisioned"),
         )
         for entry in table["students"]
     }
     return Known(
         table["as_of"],
-        table["source"],
         students,
         table["retired"],
         {name: tuple(regions) for name, regions in table["profiles"].items()},
-        table["provisioned"],
     )
 
 
 def student_called(name: str) -> Student:
     """What is known of a student; one that is not in the table has no prices."""
-    return known_models().students.get(name) or Student(name, name, (), (), None, None)
+    return known_models().students.get(name) or Student(name, name, (), (), None, None, None)
 
 
 def check_pair(teacher: str, student: str, region: str, today: date) -> Student:
@@ -102,8 +100,11 @@ def check_pair(teacher: str, student: str, region: str, today: date) -> Student:
     check_alive(teacher, today, f"--teacher {teacher}", others)
     if bare not in found.teachers:
         raise InputError(
-            f"--teacher {teacher} cannot teach {student}; {', '.join(found.teachers)} can"
+            f"--teacher {teacher} cannot teach {student}; {', '.join(others) or 'none'} can"
         )
+    covered = profile_regions(teacher)
+    if covered and region not in covered:
+        raise InputError(f"--teacher {teacher}: this profile is not known to answer in {region}")
     if region not in found.regions:
         raise InputError(
             f"{student} cannot be distilled in {region}; give --region {found.regions[0]}"
@@ -125,15 +126,32 @@ def check_alive(model: str, today: date, where: str, others: Sequence[str]) -> N
         )
 
 
+def check_judge(model: str, today: date, where: str, others: Sequence[str]) -> None:
+    """See that a model can judge in an evaluation job, and that its role's rights can be told.
+
+    Raises:
+        InputError: it cannot; the message names others.
+    """
+    if model.startswith("arn:") and not re.fullmatch(
+        r"arn:[^:]+:bedrock:[^:]*:[^:]*:(foundation-model|inference-profile)/[^/]+", model
+    ):
+        raise InputError(
+            f"{where}: give a model's id, or that of an inference profile of AWS's own, such as "
+            f"{' or '.join(others)}"
+        )
+    check_alive(model, today, where, others)
+
+
 def bare_id(model: str) -> str:
-    """A model's id without the prefix of an inference profile."""
+    """A model's id without the prefix of an inference profile; of an ARN, its last part."""
+    model = model.rpartition("/")[2]
     prefix, dot, rest = model.partition(".")
     return rest if dot and prefix in known_models().profiles else model
 
 
 def profile_regions(model: str) -> tuple[str, ...]:
     """The regions that an inference profile leads to; none for a plain model's id."""
-    prefix, dot, _ = model.partition(".")
+    prefix, dot, _ = model.rpartition("/")[2].partition(".")
     return known_models().profiles.get(prefix, ()) if dot else ()
 
 

@@ -1,7 +1,5 @@
 """What to do on Bedrock, checked before anything is made."""
 
-import codecs
-import json
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -10,25 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from filmstill.bedrock.aws import Aws
+from filmstill.bedrock.data import check_data
 from filmstill.bedrock.models import Student, check_pair
+from filmstill.bedrock.role import check_role
 from filmstill.bedrock.run import GONE, Run, begin, record_path
-from filmstill.data.reading import ExampleFile, load_examples
-from filmstill.errors import AwsError, DataError, InputError
+from filmstill.bedrock.storage import check_bucket
+from filmstill.data.reading import ExampleFile
+from filmstill.errors import AwsError, InputError
 from filmstill.files import sha256_of
 from filmstill.task import Task, parse_task
 
-LEAST, MOST = 100, 15_000
-"""Prompts that a distillation job takes."""
-MAX_BYTES = 1024**3
-"""The largest training file, by the validator that AWS publishes."""
 TEACHER = "amazon.nova-pro-v1:0"
 STUDENT = "amazon.nova-micro-v1:0:128k"
 
-_KEYS = {"schemaVersion", "system", "messages"}
 _FORMS = {
     "bucket": r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
     "role": r"arn:aws(-[^:]+)?:iam::[0-9]{12}:role/.+",
-    "logs": r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_*'().-]*)*",
+    "logs": r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_*'().-]+)*/?",
 }
 _EXAMPLES = {
     "bucket": "my-bucket",
@@ -75,74 +71,41 @@ class Checked:
         aws: the account.
         student: what is known of the student.
         file: the training data; None where logs are used.
+        prompt: the system prompt that the student learns with; empty for none.
     """
 
     aws: Aws
     student: Student
     file: ExampleFile | None
+    prompt: str
 
 
 def check(settings: Settings, training: Path | None, task: Task) -> Checked:
-    """See whether a run can succeed: data, models, region, credentials; nothing is made.
+    """See whether a run can succeed: data, models, region, credentials, what the user names.
+
+    Nothing is made.
 
     Raises:
         AwsError: there are no credentials, or no region.
         DataError: the file cannot be used by Bedrock.
-        InputError: the models do not fit together, or neither or both of file and logs are given.
+        InputError: the models do not fit together, there is no such bucket or role, or neither or
+            both of file and logs are given.
         MissingExtraError: boto3 is not installed.
     """
     if (training is None) == (not settings.logs):
         raise InputError("give a file of training data, or --logs; one of them")
     _check_settings(settings)
-    file = None if training is None else check_data(training, task)
+    data = None if training is None else check_data(training, task)
     aws = Aws(settings.region, settings.profile)
     student = check_pair(settings.teacher, settings.student, aws.region, datetime.now(UTC).date())
     _ = aws.account
-    return Checked(aws, student, file)
-
-
-def check_data(training: Path, task: Task) -> ExampleFile:
-    """The training data, where Bedrock takes it as it is.
-
-    Raises:
-        DataError: it does not; the message names the first line that is wrong.
-    """
-    file = load_examples(training, task)
-    if file.rejects:
-        first = file.rejects[0]
-        raise DataError(
-            f"{training}:{first.line}: {first.reason}; Bedrock refuses a file with "
-            f"{len(file.rejects):,} such lines: mend or remove them"
-        )
-    if not LEAST <= len(file.examples) <= MOST:
-        raise DataError(
-            f"{training} has {len(file.examples):,} prompts; a distillation job takes {LEAST:,} to "
-            f"{MOST:,}"
-        )
-    if training.stat().st_size > MAX_BYTES:
-        raise DataError(f"{training} is larger than 1 GiB, the most that Bedrock takes")
-    _check_form(training)
-    return file
-
-
-def _check_form(training: Path) -> None:
-    """See that a file is not only readable, but in Bedrock's own form in every line."""
-    with training.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            where = f"{training}:{number}"
-            if line.startswith(codecs.BOM_UTF8) or not line.strip():
-                raise DataError(
-                    f"{where}: Bedrock reads one JSON record a line: remove byte-order marks and "
-                    f"empty lines"
-                )
-            unknown = json.loads(line).keys() - _KEYS
-            if "query" in unknown:
-                raise DataError(
-                    f"{where}: not in the conversation format, which is what Bedrock reads; "
-                    f"`filmstill prepare --queries {training} --out FILE` writes it"
-                )
-            if unknown:
-                raise DataError(f"{where}: Bedrock takes no {', '.join(sorted(unknown))}")
+    if settings.bucket:
+        check_bucket(aws, settings.bucket)
+    if settings.role:
+        check_role(aws, settings.role)
+    if data is None:  # the logs hold the prompts that `filmstill` asked teachers with, or others
+        return Checked(aws, student, None, task.student_prompt)
+    return Checked(aws, student, data.file, data.prompt)
 
 
 def _check_settings(settings: Settings) -> None:
@@ -194,6 +157,7 @@ def begin_run(folder: Path, settings: Settings, checked: Checked, task: Task) ->
         "account": checked.aws.account,
         "data": data,
         "task": task.to_toml(),
+        "prompt": checked.prompt,
     }
     del facts["profile"]  # who goes on with a run may sign in otherwise
     run = begin(folder, facts)

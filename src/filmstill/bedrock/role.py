@@ -1,19 +1,25 @@
 """The role with which Bedrock reads the data and writes the output: as few rights as will do."""
 
 import json
+import re
 from typing import Any
 
-from filmstill.bedrock.aws import NOT_ALLOWED, Aws
+from filmstill.bedrock.advice import DENIED, NOT_ALLOWED
+from filmstill.bedrock.aws import Aws
 from filmstill.bedrock.models import foundation_regions, profile_regions
 from filmstill.bedrock.run import MADE, TAG, Made, Run
 from filmstill.bedrock.storage import EVALUATION, OUTPUT, TRAINING, bucket_of, prefix_of
 from filmstill.bedrock.waiting import pause
-from filmstill.errors import AwsError
+from filmstill.errors import AwsError, InputError
 
 ROLE = "role"
 DATA, EVALUATE = "data", "evaluate"
 TRIES = 6
 """More tries, in about a minute, with a role that Bedrock does not know yet."""
+SETTLE_S = 10.0
+"""Until a new role and its rights are known everywhere, mostly."""
+OF_ROLE = re.compile(r"\b(iam|service|execution) role|assume|permission|access denied")
+"""Words, in lower case, of a refusal that a role is to blame for."""
 _JOBS = ("model-customization-job", "evaluation-job")
 
 
@@ -40,6 +46,24 @@ def ensure_role(aws: Aws, run: Run) -> None:
         _create(aws, run)
     put_policy(aws, run, DATA, data_policy(run))
     run.made(ROLE, name)
+    pause(SETTLE_S)
+
+
+def check_role(aws: Aws, arn: str) -> None:
+    """See whether a role of the user's own is there, where that may be looked at.
+
+    Raises:
+        AwsError: IAM cannot be asked.
+        InputError: there is no such role.
+    """
+    try:
+        found = aws.find("iam", "get_role", RoleName=arn.rpartition("/")[2])
+    except AwsError as error:
+        if error.code in DENIED:  # who may not create roles may not be let see them either
+            return
+        raise
+    if found is None:
+        raise InputError(f"--role {arn}: there is no such role; make it, or leave --role out")
 
 
 def _create(aws: Aws, run: Run) -> None:
@@ -124,7 +148,7 @@ def evaluation_policy(run: Run, judge: str) -> dict[str, Any]:
     return _policy(
         _allow(objects, [f"{bucket}/{prefix}{EVALUATION}*"]),
         _allow(["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], [bucket]),
-        _allow(["bedrock:InvokeModel"], _model_arns(run, judge)),
+        _allow(["bedrock:InvokeModel", "bedrock:GetInferenceProfile"], _model_arns(run, judge)),
         _allow(
             ["bedrock:CreateModelInvocationJob", "bedrock:StopModelInvocationJob"],
             _model_arns(run, judge),
@@ -149,14 +173,16 @@ def remove_role(aws: Aws, run: Run, item: Made) -> None:
     aws.call("iam", "delete_role", RoleName=item.name)
 
 
-def wait_for_role(error: AwsError, tries: int) -> bool:
+def wait_for_role(run: Run, error: AwsError, tries: int) -> bool:
     """Whether to try again, after a wait: a new role is not known everywhere for some seconds."""
-    words, text = ("role", "assume", "permission"), str(error)
-    young = error.code in ("ValidationException", "AccessDeniedException") and any(
-        word in text.lower() for word in words
-    )
-    # What the caller itself may not do, it will not be allowed to in a minute.
-    if not young or NOT_ALLOWED.search(text) or tries > TRIES:
+    text = str(error)
+    if error.code not in ("ValidationException", "AccessDeniedException") or tries > TRIES:
+        return False
+    denied = NOT_ALLOWED.search(text)
+    # What the caller itself may not do, it will not be allowed to in a minute; nor is a role of the
+    # user's own a new one.
+    of_role = f"assumed-role/{run.name}/" in text if denied else OF_ROLE.search(text.lower())
+    if not of_role or run.settings["role"]:
         return False
     pause(min(2**tries, 15))
     return True
@@ -174,7 +200,8 @@ def _model_arns(run: Run, model: str) -> list[str]:
     bare, regions = foundation_regions(model, region)
     arns = [f"arn:aws:bedrock:{place}::foundation-model/{bare}" for place in regions]
     if profile_regions(model):
-        arns.append(f"arn:aws:bedrock:{region}:{account}:inference-profile/{model}")
+        profile = model.rpartition("/")[2]
+        arns.append(f"arn:aws:bedrock:{region}:{account}:inference-profile/{profile}")
     return arns
 
 

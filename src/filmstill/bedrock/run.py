@@ -21,6 +21,11 @@ FORMAT, VERSION = "filmstill-run", 1
 TAG = "filmstill-run"
 """Key of the tag, with the run's id as value, on everything that a run makes."""
 
+LOCK = ".lock"
+KINDS = ("evaluation", "provisioned", "deployment", "job", "model", "role", "object", "bucket")
+"""What a run makes, in the order of its removal: a model cannot go before its deployment."""
+SETTINGS = ("region", "account", "student", "teacher", "bucket", "role", "logs", "task")
+"""Without these a record is of no use."""
 INTENDED, MADE, GONE = "intended", "made", "gone"
 
 
@@ -29,7 +34,7 @@ class Made:
     """One thing in the account.
 
     Attributes:
-        kind: "bucket", "object", "role", "job", "model", "deployment", "evaluation", ...
+        kind: one of `KINDS`.
         name: what it is called there; for objects their key.
         state: "intended", "made" or "gone".
         facts: its ARN and what else is known of it.
@@ -133,7 +138,7 @@ class Run:
             InputError: its record is damaged.
             StorageError: another one is at work on it.
         """
-        with only_one(self.folder / ".lock", self.folder):
+        with only_one(self.folder / LOCK, self.folder):
             # Another process may have gone on with the run since its record was read.
             self._data = open_run(self.folder)._data
             yield
@@ -160,8 +165,14 @@ def begin(folder: Path, settings: Mapping[str, Any]) -> Run:
 
     Raises:
         InputError: the run there was begun with other settings, or its record is damaged.
-        StorageError: the folder cannot be written to.
+        StorageError: the folder cannot be written to, or another process is at work on the run.
     """
+    make_folder(folder)
+    with only_one(folder / LOCK, folder):
+        return _begin(folder, settings)
+
+
+def _begin(folder: Path, settings: Mapping[str, Any]) -> Run:
     if is_there(record_path(folder)):
         run = open_run(folder)
         changed = sorted(key for key in settings if run.settings.get(key) != settings[key])
@@ -171,7 +182,6 @@ def begin(folder: Path, settings: Mapping[str, Any]) -> Run:
                 f"--out, or the same settings to go on with it"
             )
         return run
-    make_folder(folder)
     run = Run(
         folder,
         {
@@ -203,7 +213,8 @@ def open_run(folder: Path) -> Run:
         known = data["format"] == FORMAT and data["version"] == VERSION
         complete = {"id", "settings", "things", "notes"} <= data.keys()
         for entry in data.get("things", []):
-            Made(**entry)
+            KINDS.index(Made(**entry).kind)
+        complete = complete and set(SETTINGS) <= data["settings"].keys()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path}: not the record of a run, or damaged ({error}); what the run made has its id "

@@ -1,11 +1,11 @@
 """How the things that a run made stand in the account."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from filmstill.bedrock.aws import Aws
-from filmstill.bedrock.deployment import DEPLOYMENT, PROVISIONED, deployments
+from filmstill.bedrock.deployment import DEPLOYMENT, PROVISIONED, deployments, look_at, provisioned
 from filmstill.bedrock.evaluation import EVALUATION_JOB, evaluations
-from filmstill.bedrock.job import JOB, MODEL
+from filmstill.bedrock.job import JOB, MODEL, jobs
 from filmstill.bedrock.role import ROLE
 from filmstill.bedrock.run import GONE, Made, Run
 from filmstill.bedrock.storage import BUCKET, OBJECT, bucket_of
@@ -25,29 +25,21 @@ def standing(aws: Aws, run: Run, item: Made) -> str:
         BUCKET: lambda: _there(aws.find("s3", "head_bucket", Bucket=item.name)),
         OBJECT: lambda: _object(aws, run, item.name),
         ROLE: lambda: _there(aws.find("iam", "get_role", RoleName=item.name)),
-        JOB: lambda: _status(
-            aws.find("bedrock", "get_model_customization_job", jobIdentifier=item.name)
-        ),
+        JOB: lambda: _status(next(jobs(aws, item.name), None)),
         MODEL: lambda: _there(
             aws.find("bedrock", "get_custom_model", modelIdentifier=item.arn or item.name)
         ),
-        DEPLOYMENT: lambda: _deployment(aws, item.name),
-        PROVISIONED: lambda: _status(
-            aws.find("bedrock", "get_provisioned_model_throughput", provisionedModelId=item.name)
-        ),
+        DEPLOYMENT: lambda: _served(aws, item.kind, deployments(aws, item.name)),
+        PROVISIONED: lambda: _served(aws, item.kind, provisioned(aws, item.name)),
         EVALUATION_JOB: lambda: _status(next(evaluations(aws, item.name), None)),
     }
     return look[item.kind]()
 
 
-def _deployment(aws: Aws, name: str) -> str:
-    """By its name, since it may have been made without being written down."""
-    arn = next(deployments(aws, name), "")
-    if not arn:
-        return NOT_THERE
-    return _status(
-        aws.find("bedrock", "get_custom_model_deployment", customModelDeploymentIdentifier=arn)
-    )
+def _served(aws: Aws, kind: str, arns: Iterator[str]) -> str:
+    """Found by its name, since it may have been made without being written down."""
+    arn = next(arns, "")
+    return _status(look_at(aws, kind, arn)) if arn else NOT_THERE
 
 
 def _object(aws: Aws, run: Run, key: str) -> str:

@@ -5,7 +5,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from filmstill.bedrock.aws import DENIED, Aws
+from filmstill.bedrock.advice import DENIED
+from filmstill.bedrock.aws import Aws
 from filmstill.bedrock.run import MADE, TAG, Made, Run
 from filmstill.errors import AwsError, InputError
 from filmstill.files import sha256_of, storage_errors
@@ -36,12 +37,10 @@ def ensure_bucket(aws: Aws, run: Run) -> None:
     """Make the run's bucket, unless it is there or the user names one.
 
     Raises:
-        AwsError: it cannot be made, or the user's cannot be used.
-        InputError: the user's bucket is in another region.
+        AwsError: it cannot be made.
     """
     name = bucket_of(run)
     if run.settings["bucket"]:
-        _check_own(aws, name)
         return
     known = run.intend(BUCKET, name, arn=f"arn:aws:s3:::{name}")
     if known.state == MADE:
@@ -141,8 +140,7 @@ def read(aws: Aws, run: Run, key: str) -> bytes:
     Raises:
         AwsError: it cannot be read.
     """
-    content: bytes = aws.call("s3", "get_object", Bucket=bucket_of(run), Key=key)["Body"].read()
-    return content
+    return aws.content(Bucket=bucket_of(run), Key=key)
 
 
 def remove_objects(aws: Aws, run: Run) -> int:
@@ -154,7 +152,14 @@ def remove_objects(aws: Aws, run: Run) -> int:
     if aws.find("s3", "head_bucket", Bucket=bucket_of(run)) is None:
         return 0
     _check_tag(aws, run)
-    found = list(_versions(aws, run))
+    # Without versions, to name one would need a right more; what is left then has versions.
+    keys = [{"Key": item["Key"]} for item in _versions(aws, run)]
+    _delete(aws, run, keys)
+    _delete(aws, run, list(_versions(aws, run)))
+    return len(keys)
+
+
+def _delete(aws: Aws, run: Run, found: list[dict[str, str]]) -> None:
     for start in range(0, len(found), 1000):
         part = found[start : start + 1000]
         answer = aws.call("s3", "delete_objects", Bucket=bucket_of(run), Delete={"Objects": part})
@@ -165,7 +170,6 @@ def remove_objects(aws: Aws, run: Run) -> int:
                 f"s3://{bucket_of(run)}/{failure.get('Key')}: {failure.get('Message')}{needs}",
                 code=code,
             )
-    return len(found)
 
 
 def remove_bucket(aws: Aws, run: Run, item: Made) -> None:
@@ -192,16 +196,20 @@ def _check_tag(aws: Aws, run: Run) -> None:
 
 
 def _versions(aws: Aws, run: Run) -> Iterator[dict[str, str]]:
-    """All that lies below the run's prefix; a bucket of the user's own may keep old versions."""
+    """All that lies below the run's prefix, in every version."""
     pages = aws.pages("s3", "list_object_versions", Bucket=bucket_of(run), Prefix=prefix_of(run))
     for page in pages:
         for item in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-            # Without versions, to name one would need a right more.
-            version = item.get("VersionId", "null")
-            yield {"Key": item["Key"]} | ({} if version == "null" else {"VersionId": version})
+            yield {"Key": item["Key"], "VersionId": item.get("VersionId", "null")}
 
 
-def _check_own(aws: Aws, name: str) -> None:
+def check_bucket(aws: Aws, name: str) -> None:
+    """See whether a bucket of the user's own can be used.
+
+    Raises:
+        AwsError: it may not be looked at.
+        InputError: there is no such bucket, or it is in another region.
+    """
     if aws.find("s3", "head_bucket", Bucket=name) is None:
         raise InputError(
             f"--bucket {name}: there is no such bucket; make it, or leave --bucket out"

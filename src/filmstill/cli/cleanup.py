@@ -4,10 +4,8 @@ from pathlib import Path
 
 import click
 
+from filmstill.bedrock.run import KINDS
 from filmstill.cli.options import PATH
-
-# Kinds that a run makes; the library is not loaded for --help.
-_KINDS = ("evaluation", "provisioned", "deployment", "job", "model", "role", "object", "bucket")
 
 
 @click.command()
@@ -16,7 +14,7 @@ _KINDS = ("evaluation", "provisioned", "deployment", "job", "model", "role", "ob
 @click.option(
     "--only",
     "kinds",
-    type=click.Choice(_KINDS),
+    type=click.Choice(KINDS),
     multiple=True,
     help="Remove this kind only; repeatable.",
 )
@@ -32,13 +30,13 @@ def cleanup(run: Path, dry_run: bool, kinds: tuple[str, ...], profile: str) -> i
       filmstill cleanup runs/july --dry-run
       filmstill cleanup runs/july
     """
-    from filmstill.bedrock.cleanup import ORDER, clean_up, to_remove
+    from filmstill.bedrock.cleanup import clean_up, to_remove
     from filmstill.bedrock.order import account_of
     from filmstill.bedrock.run import open_run
     from filmstill.cli.screen import err
 
     record = open_run(run)
-    chosen = tuple(kind for kind in ORDER if not kinds or kind in kinds)
+    chosen = tuple(kind for kind in KINDS if not kinds or kind in kinds)
     left = [item for item in to_remove(record) if item.kind in chosen]
     if not left:
         click.echo("There is nothing to remove.")

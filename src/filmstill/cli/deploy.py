@@ -102,10 +102,19 @@ def _on_bedrock(folder: Path, units: int | None, profile: str, *, dry_run: bool)
         show_costs(costs)
         return
     err().print(f"Costs, about: {in_words(costs)}{until}", soft_wrap=True)
-    with run.alone(), err().status("Deploying") as status:
+    talk, seen = err(), ""
+    with run.alone(), talk.status("Deploying") as status:
+
+        def look(word: str) -> None:
+            nonlocal seen
+            status.update(f"Deploying: {word}")
+            if word != seen:
+                seen = word
+                talk.print(f"Deployment {run.name}: {word}", soft_wrap=True)
+
         if units is None:
             ensure_deployment(aws, run)
         else:
             ensure_provisioned(aws, run, units)
-        arn = wait_until_served(aws, run, on_look=lambda word: status.update(f"Deploying: {word}"))
+        arn = wait_until_served(aws, run, on_look=look)
     out().print(f"{arn} answers. As a router: {folder}", soft_wrap=True)

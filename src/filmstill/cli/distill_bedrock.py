@@ -33,14 +33,20 @@ def distill_on_bedrock(
         show_calls(checked.aws, distill_plan(settings, checked))
         show_costs(costs + serving_costs(checked.student, task, prices))
         return
+    seen = ("", "")
     talk.print(f"Costs, about: {in_words(costs)}; --dry-run shows how", soft_wrap=True)
     try:
         with talk.status("Preparing") as status:
 
             def look(now: "Look") -> None:
+                nonlocal seen
                 phases = ", ".join(f"{name} {word}" for name, word in now.phases.items())
                 elapsed = timedelta(seconds=round(now.elapsed_s))
-                status.update(f"{now.status} after {elapsed}: {phases}")
+                line = f"{now.status} after {elapsed}: {phases}"
+                status.update(line)
+                if (now.status, phases) != seen:  # also for logs, where no status line is seen
+                    seen = (now.status, phases)
+                    talk.print(line, soft_wrap=True)
 
             run = run_it(folder, settings, checked, task, say=talk.print, on_look=look)
     except KeyboardInterrupt:
@@ -57,9 +63,10 @@ def distill_on_bedrock(
             )
         raise
     plot = _plot(folder / "metrics")
+    profile = f" --profile {settings.profile}" if settings.profile else ""
     out().print(
         f"Distilled: {run.name}{f'; loss by step: {plot}' if plot else ''}. Next: "
-        f"`filmstill deploy {folder}`",
+        f"`filmstill deploy {folder}{profile}`",
         soft_wrap=True,
     )
 
@@ -72,7 +79,12 @@ def _plot(folder: Path) -> Path | None:
     if find_spec("matplotlib") is None or not table.is_file():
         return None
     from filmstill.bedrock.figure import draw_loss
+    from filmstill.errors import DataError
 
     path = folder / "loss.png"
-    draw_loss(table, path)
+    try:
+        draw_loss(table, path)
+    except DataError as error:  # the model is there all the same
+        err().print(f"No picture of the loss: {error}", soft_wrap=True)
+        return None
     return path

@@ -107,8 +107,8 @@ def evaluate(
     than 0.05, 4 by 0.10, 3 the leading channel matches and the mean error is below 0.15, 1 a weight
     off by more than 0.30, else 2. Latency is that of one query at a time on one thread.
 
-    With --report, answers of models are kept in DIR as they come: run the same command again and
-    only what is missing is asked.
+    With --report, answers of models are kept in DIR as they come, with --run alone in that folder:
+    run the same command again and only what is missing is asked.
 
     \b
     Examples:
@@ -138,7 +138,9 @@ def evaluate(
         require("jinja2", "plot", "a report")
     path = evaluation_set or evaluation_path(task)
     examples = _examples(path, exclude, task)
-    journal = Journal(folder / JOURNAL) if folder is not None and not dry_run else None
+    # A run's folder will do too: answers that are asked again are another job, paid again.
+    kept = folder or run_folder
+    journal = Journal(kept / JOURNAL) if kept is not None and not dry_run else None
     if journal is not None:
         click.get_current_context().call_on_close(journal.close)
     asked = open_judges(judges, run_folder, profile, len(examples), journal)

@@ -1,6 +1,7 @@
 """`filmstill evaluate --judge bedrock-job`: evaluation jobs on Amazon Bedrock as a judge."""
 
 import re
+from collections.abc import Container
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,11 +31,16 @@ def check_run(judges: tuple[str, ...], folder: Path | None) -> None:
 
     Raises:
         click.UsageError: they have not.
+        InputError: the folder holds no run.
     """
     if any(map(is_job, judges)) != (folder is not None):
         raise click.UsageError(
             f"--judge {ADDRESS} and --run go together: the run's bucket and role are used"
         )
+    if folder is not None:
+        from filmstill.bedrock.run import open_run
+
+        open_run(folder)
 
 
 class EvaluationJobs:
@@ -62,7 +68,7 @@ class EvaluationJobs:
             InputError: the folder holds no run, or the model is retired.
         """
         from filmstill.bedrock.evaluation import JUDGE, MOST
-        from filmstill.bedrock.models import check_alive
+        from filmstill.bedrock.models import check_judge
         from filmstill.bedrock.order import account_of
         from filmstill.bedrock.run import open_run
 
@@ -74,7 +80,7 @@ class EvaluationJobs:
         self.model = address.partition(":")[2] or JUDGE
         self.name = f"{ADDRESS}:{self.model}"
         today = datetime.now(UTC).date()
-        check_alive(self.model, today, f"--judge {address}", [f"{ADDRESS}:{JUDGE}"])
+        check_judge(self.model, today, f"--judge {address}", [f"{ADDRESS}:{JUDGE}"])
         self.run: Run = open_run(folder)
         self.aws: Aws = account_of(self.run, profile)
 
@@ -84,37 +90,53 @@ class EvaluationJobs:
         Raises:
             AwsError: a job cannot be begun, or failed.
         """
-        from filmstill.bedrock.evaluation import judge_by_job
+        from filmstill.bedrock.evaluation import judge_by_jobs
         from filmstill.bedrock.role import ensure_role
         from filmstill.bedrock.storage import ensure_bucket
         from filmstill.evals.judging import cases_of, judgement_of
 
-        found, labels = [], set[str]()
-        with self.run.alone(), err().status("Evaluation jobs") as status:
+        labels: dict[str, str] = {}  # of jobs, to names of routers
+        for result in evaluation.results:
+            labels[_label(result.scores.router, labels)] = result.scores.router
+        talk, seen = err(), dict[str, str]()
+        with self.run.alone(), talk.status("Evaluation jobs") as status:
+
+            def look(label: str, word: str) -> None:
+                line = f"Evaluation job of {labels[label]}: {word}"
+                status.update(line)
+                if seen.get(label) != word:
+                    seen[label] = word
+                    talk.print(line, soft_wrap=True)
+
             ensure_bucket(self.aws, self.run)
             ensure_role(self.aws, self.run)
-            for result in evaluation.results:
-                name = result.scores.router
-                verdicts = judge_by_job(
+            cases = [cases_of(result, evaluation) for result in evaluation.results]
+            try:
+                verdicts = judge_by_jobs(
                     self.aws,
                     self.run,
-                    _label(name, labels),
-                    cases_of(result, evaluation),
+                    dict(zip(labels, cases, strict=True)),
                     judge=self.model,
-                    on_look=lambda word, name=name: status.update(  # type: ignore[misc]
-                        f"Evaluation job of {name}: {word}"
-                    ),
+                    on_look=look,
                 )
-                found.append(judgement_of(self.name, verdicts, result))
-        return found
+            except KeyboardInterrupt:
+                talk.print(
+                    f"Stopped looking. The jobs go on: run the same command again to wait, or "
+                    f"`filmstill cleanup {self.run.folder} --only evaluation` to remove them",
+                    soft_wrap=True,
+                )
+                raise
+        return [
+            judgement_of(self.name, found, result)
+            for found, result in zip(verdicts.values(), evaluation.results, strict=True)
+        ]
 
 
-def _label(name: str, taken: set[str]) -> str:
+def _label(name: str, taken: Container[str]) -> str:
     """A router's name as jobs may hold it, unlike those before it."""
     words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[-_LONGEST:].strip("-")
     for number in range(1, 100):
         label = (words or "router") if number == 1 else f"{words or 'router'}-{number}"
         if label not in taken:
-            taken.add(label)
             return label
     raise InputError(f"too many routers are called like {name!r}")

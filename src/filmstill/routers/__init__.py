@@ -92,7 +92,7 @@ def _of_run(folder: Path, task: Task | None) -> Router:
     run = open_run(folder)
     own = task or task_of(run)
     model = open_model(f"{BEDROCK}:{served_arn(run)}")
-    router = ChatRouter(model, own, prompt=own.student_prompt)
+    router = ChatRouter(model, own, prompt=run.settings.get("prompt", own.student_prompt))
     router.name = str(folder)
     if run.find(DEPLOYMENT):  # throughput is not paid by the token
         router.priced_as = student_called(run.settings["student"]).inference

@@ -16,12 +16,12 @@ class ChatRouter(Router):
 
     billed = True
 
-    def __init__(self, model: ChatModel, task: Task, *, prompt: str = "") -> None:
+    def __init__(self, model: ChatModel, task: Task, *, prompt: str | None = None) -> None:
         """Take the model to ask, the task to ask it about, and a system prompt of its own."""
         self.model = model
         self.task = task
         self.name = model.address
-        self._system = prompt or render("teacher", task)
+        self._system = render("teacher", task) if prompt is None else prompt
 
     def route_many(
         self, queries: Sequence[str], *, explain: bool = False, raw: bool = False
