@@ -6,9 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 import filmstill
-from filmstill import Router, Task
+from filmstill import Router, Task, load_examples
 from filmstill.cli.main import cli
-from filmstill.data.corpus import student_path
+from filmstill.data.corpus import evaluation_path, student_path
 from filmstill.errors import ArtefactError, InputError
 
 
@@ -33,6 +33,15 @@ def test_routes_without_naming_a_router() -> None:
 )
 def test_knows_the_plain_cases(query: str, leading: str) -> None:
     assert leading in filmstill.route(query).leading
+
+
+def test_an_answer_does_not_depend_on_what_shares_its_batch(task: Task) -> None:
+    router = Router.load()
+    queries = [item.query for item in load_examples(evaluation_path(task), task).examples]
+    together = router.route_many(queries)
+    assert [router.route(query).weights for query in queries] == [
+        routing.weights for routing in together
+    ]
 
 
 def test_the_command_needs_no_router() -> None:

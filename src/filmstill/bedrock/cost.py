@@ -90,8 +90,8 @@ def provisioned_costs(student: Student, units: int) -> list[Cost]:
         Cost(
             "an hour of throughput",
             None if student.provisioned is None else units * student.provisioned,
-            f"{units} units, used or not; without commitment, as of {known.as_of}, not listed by "
-            f"AWS",
+            f"model units: {units}, used or not; without commitment, as of {known.as_of}, not "
+            f"listed by AWS",
         ),
     ]
 

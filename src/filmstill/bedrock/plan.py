@@ -36,7 +36,7 @@ def distill_plan(settings: Settings, checked: Checked) -> Iterator[Call]:
         yield Call("iam GetRole, CreateRole, PutRolePolicy", f"a role with the policy {DATA!r}")
     yield Call("iam PassRole", "a right that the identity needs, no call")
     yield Call(
-        "bedrock GetModelCustomizationJob, CreateModelCustomizationJob",
+        "bedrock ListModelCustomizationJobs, CreateModelCustomizationJob",
         f"{settings.teacher} teaches {settings.student}",
     )
     yield Call("bedrock GetModelCustomizationJob", "every 30 seconds, until it has ended")
@@ -54,8 +54,8 @@ def deploy_plan(run: Run, units: int | None) -> Iterator[Call]:
         yield Call("bedrock GetCustomModelDeployment", "every 10 seconds, until it is Active")
     else:
         yield Call(
-            "bedrock GetProvisionedModelThroughput, CreateProvisionedModelThroughput",
-            f"{units} units for the model {run.name}",
+            "bedrock ListProvisionedModelThroughputs, CreateProvisionedModelThroughput",
+            f"model units for {run.name}: {units}",
         )
         yield Call(
             "bedrock GetProvisionedModelThroughput", "every 10 seconds, until it is InService"

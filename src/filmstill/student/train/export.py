@@ -9,16 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
 from filmstill.errors import TrainingError
 from filmstill.files import replacing, storage_errors
 from filmstill.student.runtime import Network
 from filmstill.student.train.net import StudentNet
+from filmstill.student.train.quantise import Rows, quantise
 from filmstill.weights import FloatArray
 
 FLOAT_TOLERANCE = 1e-4
@@ -64,6 +65,7 @@ def export(
     tokenizer: Path,
     max_tokens: int,
     pad_id: int,
+    calibration: Rows,
     queries: list[str],
     expected: FloatArray,
 ) -> tuple[FloatArray, Parity]:
@@ -76,6 +78,7 @@ def export(
         tokenizer: the student's tokenizer file.
         max_tokens: longest token sequence.
         pad_id: token id that fills up short queries.
+        calibration: token ids of queries that the quantised network's ranges are measured on.
         queries: what to compare on.
         expected: the trained network's raw weights for them, `(n, n_channels)`.
 
@@ -93,16 +96,7 @@ def export(
         # onnx writes its copies without looking whether the disk took them.
         if shutil.disk_usage(workshop).free < _COPIES * float_path.stat().st_size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        # Signed weights run twice as fast as unsigned ones; seven bits of them, since processors
-        # without VNNI saturate when they add up pairs of full products and would answer
-        # differently; a scale per output column makes up for the lost bit.
-        quantize_dynamic(
-            float_path,
-            int8_path,
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-            reduce_range=True,
-        )
+        quantise(float_path, int8_path, calibration)
     float_raw, int8_raw = (
         Network(path, tokenizer, max_tokens=max_tokens, pad_id=pad_id).weights(queries)
         for path in (float_path, int8_path)
@@ -124,6 +118,9 @@ def export(
 
 def _to_onnx(net: StudentNet, path: Path) -> None:
     weigher = _Weigher(net).eval()
+    # The other implementations are for graphics processors, and make graphs a tenth slower here.
+    encoder: Any = net.encoder
+    encoder.set_attn_implementation("eager")
     # Any sizes but 0 and 1 will do (the exporter takes those for constants), and some padding: for
     # a mask of ones alone, transformers leaves the mask out of the graph.
     ids = torch.ones((2, 8), dtype=torch.int64)

@@ -43,6 +43,7 @@ from filmstill.student.train.loop import (
 )
 from filmstill.student.train.net import build_net, pad_id_of
 from filmstill.student.train.ngrams import fit_ngrams
+from filmstill.student.train.quantise import CALIBRATION
 from filmstill.task import Task
 from filmstill.weights import FloatArray, weights_array
 
@@ -179,6 +180,9 @@ def _make(
             tokenizer=made.tokenizer,
             max_tokens=config.max_tokens,
             pad_id=pad_id,
+            calibration=[
+                tokenizer.encode(text).ids for text in texts[:: max(1, len(texts) // CALIBRATION)]
+            ],
             queries=held_out_texts,
             expected=predict(net, held_out).numpy().astype(np.float64),
         )
