@@ -1,9 +1,5 @@
-"""An account on this machine: Bedrock by our server, S3, IAM and STS by moto's, and what is in it.
+"""An account on this machine: Bedrock by our server; S3, IAM and STS by moto's."""
 
-Faults are put between boto3 and the services; every request is checked against the service models.
-"""
-
-import io
 import re
 import threading
 from collections.abc import Callable
@@ -12,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.awsrequest import AWSResponse
 
 from filmstill.errors import FilmstillError
 from filmstill.jobs.artefacts import write_artefacts
@@ -21,6 +16,7 @@ from filmstill.jobs.evaluation import run_evaluation
 from filmstill.jobs.job import (
     COMPLETED,
     DISTILLATION,
+    EVALUATION,
     FAILED,
     IN_PROGRESS,
     KINDS,
@@ -32,16 +28,12 @@ from filmstill.jobs.objects import below
 from filmstill.jobs.runner import Runner, end_job
 from filmstill.jobs.worker import Report
 from filmstill.registry import Registry, Resource
+from filmstill.registry.deployments import DEPLOYMENT, PROVISIONED
 from filmstill.registry.students import keep_student
 from filmstill.serve.bedrock.backend import Backend
-from filmstill.serve.bedrock.validation import violations
 
 NUMBER, REGION = "123456789012", "us-east-1"
 UNFINISHED = ("InProgress", STOPPING)
-
-
-class Killed(BaseException):
-    """The process ends here: nothing may catch it."""
 
 
 @dataclass
@@ -132,82 +124,6 @@ class Worker:
 
 
 @dataclass
-class Wire:
-    """What goes between boto3 and the services.
-
-    Attributes:
-        calls: service and operation of every call, in order.
-        broken: constraints of the service models that requests broke.
-        faults: answers to give instead of the services', by operation; the last one stays.
-        kill_after: the process is killed after so many moments more; 0 for never.
-        moments: what happened at each: calls that were answered, notes that were to be written.
-    """
-
-    calls: list[tuple[str, str]] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
-    faults: dict[str, list[tuple[int, str, str] | None]] = field(default_factory=dict)
-    kill_after: int = 0
-    moments: list[str] = field(default_factory=list)
-
-    def watch(self, client: Any) -> None:
-        events = client.meta.events
-        events.register("provide-client-params", self._check)
-        events.register("before-send", self._send)
-        events.register("after-call", self._answered)
-
-    def fail(self, operation: str, *answers: tuple[int, str, str] | None) -> None:
-        """Have an operation answered by (status, code, message), one after the other."""
-        self.faults[operation] = list(answers)
-
-    def moment(self, what: str) -> None:
-        """Something after which a process may be killed; looks in a row are one."""
-        if self.moments[-1:] == [what] and "Get" in what:
-            return
-        self.moments.append(what)
-        if self.kill_after and len(self.moments) == self.kill_after:
-            raise Killed(what)
-
-    def count(self, operation: str) -> int:
-        return sum(name == operation for _, name in self.calls)
-
-    def _check(self, params: dict[str, Any], model: Any, **_: Any) -> None:
-        self.calls.append((model.service_model.service_name, model.name))
-        shown = {name: b"" if hasattr(value, "read") else value for name, value in params.items()}
-        if model.input_shape is not None:
-            found = violations(model.input_shape, shown)
-            self.broken += [f"{model.name}: {text}" for text in found]
-
-    def _send(self, request: Any, event_name: str, **_: Any) -> AWSResponse | None:
-        _, service, operation = event_name.split(".")
-        answers = self.faults.get(operation)
-        if not answers:
-            return None
-        answer = answers[0] if len(answers) == 1 else answers.pop(0)
-        if answer is None:
-            return None
-        status, code, message = answer
-        headers, body = {"x-amzn-ErrorType": code}, f'{{"message": "{message}"}}'
-        if service in ("s3", "iam", "sts"):
-            error = (
-                f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
-            )
-            body = error if service == "s3" else f"<ErrorResponse>{error}</ErrorResponse>"
-        if status == 200:
-            body = message
-        raw = _Raw(b"" if request.method == "HEAD" else body.encode())
-        return AWSResponse(request.url, status, headers, raw)
-
-    def _answered(self, event_name: str, **_: Any) -> None:
-        _, service, operation = event_name.split(".")
-        self.moment(f"{service} {operation}")
-
-
-class _Raw(io.BytesIO):
-    def stream(self, *_: Any, **__: Any) -> Any:
-        yield self.read()
-
-
-@dataclass
 class Account:
     """The services, and a look into them that does not go through the code under test.
 
@@ -237,7 +153,7 @@ class Account:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": "/nowhere/config",
             "AWS_SHARED_CREDENTIALS_FILE": "/nowhere/credentials",
-            "FILMSTILL_POLL_SECONDS": "0.01",
+            "FILMSTILL_POLL_SECONDS": "0.002",
         }
 
     def client(self, service: str) -> Any:
@@ -276,18 +192,10 @@ class Account:
                 for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]
             ],
             "policies": [item["Arn"] for item in iam.list_policies(Scope="Local")["Policies"]],
-            "models": self._names("list_custom_models", "modelSummaries", "modelName"),
-            "deployments": self._names(
-                "list_custom_model_deployments",
-                "modelDeploymentSummaries",
-                "customModelDeploymentName",
-            ),
-            "provisioned": self._names(
-                "list_provisioned_model_throughputs",
-                "provisionedModelSummaries",
-                "provisionedModelName",
-            ),
-            "evaluations": self._names("list_evaluation_jobs", "jobSummaries", "jobName"),
+            "models": [item.name for item in registry.all(MODEL)],
+            "deployments": [item.name for item in registry.all(DEPLOYMENT)],
+            "provisioned": [item.name for item in registry.all(PROVISIONED)],
+            "evaluations": [item.name for item in registry.all(EVALUATION)],
             "tags": [
                 f"{row[0].split(':', 5)[5].partition('/')[0]} {row[1]}"
                 for row in registry._database.execute("SELECT resource, key FROM tags").fetchall()
@@ -300,10 +208,6 @@ class Account:
         """Statuses of the customization jobs of a run."""
         found = self.client("bedrock").list_model_customization_jobs(nameContains=run)
         return [item["status"] for item in found["modelCustomizationJobSummaries"]]
-
-    def _names(self, operation: str, members: str, name: str) -> list[str]:
-        pages = self.client("bedrock").get_paginator(operation).paginate()
-        return [item[name] for page in pages for item in page[members]]
 
 
 def _plain(name: str, run: str) -> str:

@@ -1,45 +1,43 @@
 """Fixtures: the account, its environment, and runs in it."""
 
-import contextlib
+import json
 import logging
 import os
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from moto.server import ThreadedMotoServer
 
-from filmstill import Routing, Task
+from filmstill import Task
 from filmstill.bedrock.aws import Aws
-from filmstill.bedrock.cleanup import clean_up
-from filmstill.bedrock.deployment import ensure_deployment, wait_until_served
-from filmstill.bedrock.evaluation import judge_by_jobs
-from filmstill.bedrock.order import Checked, Settings, check
-from filmstill.bedrock.pipeline import distill_on_bedrock
-from filmstill.bedrock.role import ensure_role
-from filmstill.bedrock.run import Made, Run, open_run
-from filmstill.bedrock.storage import ensure_bucket
+from filmstill.bedrock.order import Settings, check
+from filmstill.bedrock.run import Made, Run
 from filmstill.config import ServeConfig
-from filmstill.evals.judges import Case, Verdict
 from filmstill.jobs.order import Places
 from filmstill.jobs.recipes import Recipes
 from filmstill.jobs.runner import Runner
+from filmstill.models import Completion, Prompt
+from filmstill.models.bedrock import BedrockModel
 from filmstill.registry import Registry
 from filmstill.serve import housekeeping
 from filmstill.serve.app import create_app
 from filmstill.serve.bedrock.backend import Backend
 from filmstill.serve.bedrock.handlers import bedrock_app
 from filmstill.serve.service import Service
+from tests.cli.test_cli import Run as Cli
 from tests.cli.test_cli import run as command_line
-from tests.conftest import WORDS, make_examples, write_training
+from tests.conftest import WORDS, make_examples, record, write_training
 from tests.serve.bedrock.conftest import recipes
 from tests.serve.bedrock.test_boto3 import serving
 from tests.serve.bedrock.worlds import until
 
-from .account import REGION, Account, Wire, Worker
+from .account import REGION, Account, Worker
+from .runs import Steps
+from .wire import Wire
 
 __all__ = ["command_line", "recipes"]
 
@@ -60,8 +58,10 @@ def account(
     service = Service(registry, ServeConfig())
     worker = Worker(registry, quick_student, Runner(registry, 2))
     app = create_app(service, bedrock=bedrock_app(backend, service.students), tick=worker.tick)
+    load = cache(JSONFileLoader().load_file)  # every client would read all of its service's model
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(housekeeping, "PAUSE_S", 0.02)
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: load(path))
+        patch.setattr(housekeeping, "PAUSE_S", 0.01)
         with serving(app, lifespan="on") as address:
             until(lambda: service.ready)
             made = Account(address, url, backend, worker)
@@ -72,9 +72,13 @@ def account(
     registry.close()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def wire(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
-    """Points boto3 at the account, and watches what the code under test sends there."""
+    """Points boto3 at the account, and watches what the code under test sends there.
+
+    Tries that fail follow each other at once.
+    """
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in account.environment.items():
@@ -110,12 +114,6 @@ def wire(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     assert watched.broken == []
 
 
-@pytest.fixture
-def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tries follow each other at once."""
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
-
-
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory, task: Task) -> Path:
     """110 labelled records, as Bedrock takes them."""
@@ -123,60 +121,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, task: Task) -> Path:
     return write_training(path, make_examples(task, WORDS, 110, seed=1), task)
 
 
-@dataclass
-class Steps:
-    """The steps of a run, by the library and one client for all.
-
-    Attributes:
-        settings: of the runs.
-        checked: as `check` found it.
-        task: what is routed.
-    """
-
-    settings: Settings
-    checked: Checked
-    task: Task
-
-    @property
-    def aws(self) -> Aws:
-        return self.checked.aws
-
-    def distill(self, folder: Path) -> Run:
-        return distill_on_bedrock(folder, self.settings, self.checked, self.task)
-
-    def deploy(self, folder: Path) -> str:
-        with self._alone(folder) as run:
-            ensure_deployment(self.aws, run)
-            return wait_until_served(self.aws, run)
-
-    def evaluate(self, folder: Path, label: str = "student") -> list[Verdict]:
-        with self._alone(folder) as run:
-            ensure_bucket(self.aws, run)
-            ensure_role(self.aws, run)
-            return judge_by_jobs(self.aws, run, {label: self.cases()})[label]
-
-    def cases(self) -> list[Case]:
-        """Three that score 5, 2 and, without an answer, 1."""
-        first, second = ({"visual": 0.7}, {"audio": 0.7})
-        rest = dict.fromkeys(self.task.channel_names, 0.1)
-        right, wrong = (Routing({**rest, **lead}, reasoning="so") for lead in (first, second))
-        return [
-            Case("red car", right, right),
-            Case("blue car", right, None),
-            Case("car", right, wrong),
-        ]
-
-    def clean(self, folder: Path, *kinds: str) -> None:
-        with self._alone(folder) as run:
-            chosen = {"kinds": kinds} if kinds else {}
-            failures = [item.failure for item in clean_up(self.aws, run, **chosen)]
-        assert not any(failures), failures
-
-    @contextlib.contextmanager
-    def _alone(self, folder: Path) -> Iterator[Run]:
-        run = open_run(folder)
-        with run.alone():
-            yield run
+@pytest.fixture
+def run(command_line: Cli, wire: Wire) -> Cli:
+    """The command line, with the account behind it."""
+    return command_line
 
 
 @pytest.fixture
@@ -186,14 +134,82 @@ def steps(wire: Wire, prepared: Path, task: Task) -> Steps:
 
 
 @pytest.fixture
-def distilled(steps: Steps, tmp_path: Path) -> Iterator[Path]:
-    """A run whose model is made; removed after the test, whatever is left of it."""
-    folder = tmp_path / "distilled"
+def folder(steps: Steps, wire: Wire, tmp_path: Path) -> Iterator[Path]:
+    """Where a run goes; what it made is removed after the test."""
+    place = tmp_path / "run"
+    yield place
+    wire.faults.clear()
+    if (place / "run.json").exists():
+        steps.clean(place)
+
+
+@pytest.fixture
+def words(prepared: Path, folder: Path) -> tuple[object, ...]:
+    """A command that distils."""
+    return ("distill", prepared, "--on", "bedrock", "--out", folder)
+
+
+@pytest.fixture
+def distilled(folder: Path, steps: Steps) -> Path:
+    """A run whose model is made."""
     steps.distill(folder)
-    yield folder
-    if (folder / "run.json").exists():
-        steps.clean(folder)
-    shutil.rmtree(folder)
+    return folder
 
 
-Cli = Callable[..., Any]
+@pytest.fixture
+def bucket(account: Account) -> Iterator[str]:
+    """A bucket of the user's own."""
+    s3, name = account.client("s3"), "mine"
+    s3.create_bucket(Bucket=name)
+    yield name
+    found = s3.list_object_versions(Bucket=name)
+    for item in [*found.get("Versions", []), *found.get("DeleteMarkers", [])]:
+        s3.delete_object(Bucket=name, Key=item["Key"], VersionId=item["VersionId"])
+    s3.delete_bucket(Bucket=name)
+
+
+@pytest.fixture
+def role(account: Account) -> Iterator[str]:
+    """The ARN of a role of the user's own."""
+    iam = account.client("iam")
+    made = iam.create_role(RoleName="mine", AssumeRolePolicyDocument='{"Statement": []}')
+    yield made["Role"]["Arn"]
+    iam.delete_role(RoleName="mine")
+
+
+@pytest.fixture
+def logs(account: Account) -> Iterator[str]:
+    """The address of 101 logged answers of a teacher."""
+    s3, place = account.client("s3"), {"Bucket": "logs", "Key": "bedrock/log.json"}
+    answer = {"role": "assistant", "content": json.loads(record())["messages"][1]["content"]}
+    lines = [
+        {
+            "modelId": "amazon.nova-pro-v1:0",
+            "operation": "Converse",
+            "input": {
+                "inputBodyJson": {
+                    "messages": [{"role": "user", "content": [{"text": f"car {number}"}]}]
+                }
+            },
+            "output": {"outputBodyJson": {"output": {"message": answer}}},
+        }
+        for number in range(101)
+    ]
+    s3.create_bucket(Bucket=place["Bucket"])
+    s3.put_object(**place, Body="\n".join(map(json.dumps, lines)).encode())
+    yield "s3://logs/bedrock/"
+    s3.delete_object(**place)
+    s3.delete_bucket(Bucket=place["Bucket"])
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Prompt]:
+    """What models on Bedrock are asked."""
+    prompts, ask = list[Prompt](), BedrockModel.ask
+
+    def watched(self: BedrockModel, prompt: Prompt) -> Completion:
+        prompts.append(prompt)
+        return ask(self, prompt)
+
+    monkeypatch.setattr(BedrockModel, "ask", watched)
+    return prompts

@@ -1,30 +1,35 @@
 """Killed anywhere and run again: the same end, nothing twice, nothing left behind.
 
 A kill is an exception that nothing catches, at every moment that counts: after an answer of AWS
-has come, before and after a note is written. Some kills are real ones, of processes.
+has come, before and after a note is written. Where that takes long, only the calls that change
+something are taken, and all moments by `-m slow`.
 
 With FILMSTILL_KILLS_TABLE=FILE and `-m ""`, the table of the documentation is written there.
 """
 
 import os
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from filmstill.bedrock.order import Settings, begin_run, check
 from filmstill.bedrock.run import GONE, open_run
 from filmstill.bedrock.storage import ensure_bucket
 
-from .account import Account, Killed, Wire
-from .conftest import Steps
+from .account import REGION, Account
+from .runs import Steps
+from .wire import Killed, Wire
 
 Step = Callable[[Path], Any]
 TABLE = os.environ.get("FILMSTILL_KILLS_TABLE", "")
+
+every = pytest.mark.parametrize(
+    "every", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["changes", "all"]
+)
+again = pytest.mark.parametrize("going_on", [True, False], ids=["again", "cleanup"])
 
 
 def row(*cells: str) -> None:
@@ -40,8 +45,11 @@ def moments(wire: Wire, step: Step, folder: Path) -> list[str]:
     return list(wire.moments)
 
 
-def points(happened: list[str]) -> Iterator[tuple[int, str]]:
-    """Where to kill; between an answer and the note on it nothing changes: one of both will do."""
+def points(happened: list[str], *, every: bool = True) -> Iterator[tuple[int, str]]:
+    """Where to kill: everywhere, or after the calls that change something.
+
+    Between an answer and the note on it nothing changes: one of both will do.
+    """
     before = ""
     for number, moment in enumerate(happened, start=1):
         if moment.startswith("before") and before and not before.startswith("before"):
@@ -49,7 +57,8 @@ def points(happened: list[str]) -> Iterator[tuple[int, str]]:
             continue
         following = happened[number : number + 1]
         noted = not moment.startswith("before") and following and following[0].startswith("before")
-        yield number, f"{moment}, {following[0]}" if noted else moment
+        if every or not re.match(r"before|\w+ (Get|List|Head)", moment):
+            yield number, f"{moment}, {following[0]}" if noted else moment
         before = moment
 
 
@@ -77,14 +86,15 @@ def made_once(wire: Wire) -> None:
     assert len(names) == len(set(names)), names
 
 
-def test_distill(wire: Wire, account: Account, steps: Steps, tmp_path: Path) -> None:
+@every
+def test_distill(every: bool, wire: Wire, account: Account, steps: Steps, tmp_path: Path) -> None:
     before, clean = account.listing(), tmp_path / "clean"
     happened = moments(wire, steps.distill, clean)
     expected = state(account, clean)
     steps.clean(clean)
     assert account.listing() == before
     assert len(happened) > 20
-    for number, moment in points(happened):
+    for number, moment in points(happened, every=every):
         folder = tmp_path / str(number)
         wire.calls.clear()
         kill(wire, number, steps.distill, folder)
@@ -93,7 +103,8 @@ def test_distill(wire: Wire, account: Account, steps: Steps, tmp_path: Path) -> 
         assert state(account, folder) == expected, moment
         steps.clean(folder)
         assert account.listing() == before, moment
-        row("distill", moment, "the same model, nothing twice", "nothing")
+        if every:
+            row("distill", moment, "the same model, nothing twice", "nothing")
 
 
 def test_cleanup_instead_of_going_on_with_distill(
@@ -113,42 +124,70 @@ def test_cleanup_instead_of_going_on_with_distill(
         row("distill, then cleanup", moment, "-", "nothing")
 
 
-@pytest.mark.parametrize("going_on", [True, False], ids=["again", "cleanup"])
+def test_distill_with_places_of_the_user(
+    bucket: str, role: str, logs: str,
+    wire: Wire, account: Account, steps: Steps, tmp_path: Path,
+) -> None:  # fmt: skip
+    settings = Settings(region=REGION, bucket=bucket, role=role, logs=logs)
+    steps = Steps(settings, check(settings, None, steps.task), steps.task)
+    before, clean = account.listing(), tmp_path / "clean"
+    happened = moments(wire, steps.distill, clean)
+    expected = state(account, clean)
+    steps.clean(clean)
+    assert not [moment for moment in happened if re.search("Put|CreateBucket|CreateRole", moment)]
+    for number, moment in points(happened):
+        folder = tmp_path / str(number)
+        wire.calls.clear()
+        kill(wire, number, steps.distill, folder)
+        steps.distill(folder)
+        made_once(wire)
+        assert state(account, folder) == expected, moment
+        steps.clean(folder)
+        assert account.listing() == before, moment
+
+
+@again
+@pytest.mark.parametrize(
+    ("way", "kind"),
+    [("deploy", "deployment"), ("provision", "provisioned")],
+    ids=["on demand", "provisioned"],
+)
 def test_deploy(
-    wire: Wire, account: Account, steps: Steps, distilled: Path, going_on: bool
-) -> None:
+    way: str, kind: str, going_on: bool,
+    wire: Wire, account: Account, steps: Steps, distilled: Path,
+) -> None:  # fmt: skip
+    step = getattr(steps, way)
     before = state(account, distilled)
-    happened = moments(wire, steps.deploy, distilled)
+    happened = moments(wire, step, distilled)
     expected = state(account, distilled)
-    steps.clean(distilled, "deployment")
+    steps.clean(distilled, kind)
     for number, moment in points(happened):
         wire.calls.clear()
-        kill(wire, number, steps.deploy, distilled)
+        kill(wire, number, step, distilled)
         if going_on:
-            steps.deploy(distilled)
+            step(distilled)
             made_once(wire)
             assert state(account, distilled) == expected, moment
-            row("deploy", moment, "the same deployment, nothing twice", "nothing")
+            row(way, moment, "the same deployment, nothing twice", "nothing")
         else:
-            row("deploy, then cleanup", moment, "-", "nothing")
-        steps.clean(distilled, "deployment")
+            row(f"{way}, then cleanup", moment, "-", "nothing")
+        steps.clean(distilled, kind)
         assert state(account, distilled) == before, moment
 
 
-@pytest.mark.parametrize("going_on", [True, False], ids=["again", "cleanup"])
+@every
+@again
 def test_evaluate(
-    wire: Wire, account: Account, steps: Steps, going_on: bool, tmp_path: Path
+    every: bool, going_on: bool, wire: Wire, account: Account, steps: Steps, tmp_path: Path
 ) -> None:
     """In a run that has a bucket; the role is made, too."""
-    before = state_of_a_bucket(account, steps, tmp_path / "before")
-    steps.clean(tmp_path / "before")
-    nothing = account.listing()
-    state_of_a_bucket(account, steps, tmp_path / "clean")
-    happened = moments(wire, steps.evaluate, tmp_path / "clean")
-    expected = state(account, tmp_path / "clean")
+    nothing, clean = account.listing(), tmp_path / "clean"
+    before = state_of_a_bucket(account, steps, clean)
+    happened = moments(wire, steps.evaluate, clean)
+    expected = state(account, clean)
     assert expected != before
-    steps.clean(tmp_path / "clean")
-    for number, moment in points(happened):
+    steps.clean(clean)
+    for number, moment in points(happened, every=every):
         folder = tmp_path / str(number)
         state_of_a_bucket(account, steps, folder)
         wire.calls.clear()
@@ -158,27 +197,23 @@ def test_evaluate(
             assert [verdict.score for verdict in verdicts] == [5, 1, 1]
             made_once(wire)
             assert state(account, folder) == expected, moment
-            row("evaluate", moment, "the same verdicts, nothing twice", "nothing")
-        else:
-            row("evaluate, then cleanup", moment, "-", "nothing")
         steps.clean(folder)
         assert account.listing() == nothing, moment
+        if every and going_on:
+            row("evaluate", moment, "the same verdicts, nothing twice", "nothing")
+        elif every:
+            row("evaluate, then cleanup", moment, "-", "nothing")
 
 
 def state_of_a_bucket(account: Account, steps: Steps, folder: Path) -> Any:
     """A run that has a bucket and nothing else."""
-    from filmstill.bedrock.order import begin_run
-
     run = begin_run(folder, steps.settings, steps.checked, steps.task)
     ensure_bucket(steps.aws, run)
     return state(account, folder)
 
 
-@pytest.mark.parametrize(
-    "reads", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["changes", "all"]
-)
-def test_cleanup(wire: Wire, account: Account, steps: Steps, reads: bool, tmp_path: Path) -> None:
-    """A kill after a call that only reads finds what the one before it found."""
+@every
+def test_cleanup(every: bool, wire: Wire, account: Account, steps: Steps, tmp_path: Path) -> None:
     before = account.listing()
 
     def full(name: str) -> Path:
@@ -190,72 +225,11 @@ def test_cleanup(wire: Wire, account: Account, steps: Steps, reads: bool, tmp_pa
 
     happened = moments(wire, steps.clean, full("clean"))
     assert account.listing() == before
-    for number, moment in points(happened):
-        if not reads and re.match(r"\w+ (Get|List|Head)", moment):
-            continue
+    for number, moment in points(happened, every=every):
         folder = full(str(number))
         kill(wire, number, steps.clean, folder)
         steps.clean(folder)
         assert account.listing() == before, moment
         assert {item.state for item in open_run(folder).things} == {GONE}
-        row("cleanup", moment, "all is gone", "nothing")
-
-
-KILLER = """
-import os, signal, sys
-from filmstill.bedrock.aws import Aws
-client = Aws._client
-def die(**_):
-    os.kill(os.getpid(), signal.SIGKILL)
-def watched(self, service):
-    found = client(self, service)
-    found.meta.events.register("after-call.*." + sys.argv[1], die)
-    return found
-Aws._client = watched
-from filmstill.cli.main import main
-main(sys.argv[2:])
-"""
-
-
-@pytest.mark.parametrize(
-    "operation",
-    [
-        "CreateModelCustomizationJob",
-        "CreateCustomModelDeployment",
-        "CreateEvaluationJob",
-        "DeleteRole",
-    ],
-)
-def test_a_real_kill(
-    operation: str,
-    account: Account,
-    steps: Steps,
-    prepared: Path,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
-) -> None:
-    run = request.getfixturevalue("command_line")
-    before, folder = account.listing(), tmp_path / "run"
-    test = tmp_path / "test.jsonl"
-    test.write_text("".join(prepared.read_text().splitlines(keepends=True)[:5]))
-    words: dict[str, tuple[Any, ...]] = {
-        "CreateModelCustomizationJob": ("distill", prepared, "--on", "bedrock", "--out", folder),
-        "CreateCustomModelDeployment": ("deploy", folder),
-        "CreateEvaluationJob": (
-            "evaluate", "--router", "mean", "--train", prepared, "--set", test,
-            "--judge", "bedrock-job", "--run", folder,
-        ),
-        "DeleteRole": ("cleanup", folder),
-    }  # fmt: skip
-    if operation != "CreateModelCustomizationJob":
-        assert run(*words["CreateModelCustomizationJob"]).code == 0
-    command = [sys.executable, "-c", KILLER, operation, *map(str, words[operation])]
-    died = subprocess.run(command, capture_output=True, timeout=60, check=False)
-    assert died.returncode == -signal.SIGKILL, died.stderr
-    done = run(*words[operation])
-    assert done.code == 0, done.err
-    kinds = [item.kind for item in open_run(folder).things]
-    kinds = [kind for kind in kinds if kind != "object"]
-    assert len(kinds) == len(set(kinds))
-    assert run("cleanup", folder).code == 0
-    assert account.listing() == before
+        if every:
+            row("cleanup", moment, "all is gone", "nothing")

@@ -12,7 +12,8 @@ from filmstill.bedrock.run import open_run
 from tests.cli.test_cli import Run as Cli
 from tests.conftest import WORDS, make_examples
 
-from .account import NUMBER, Account, Wire
+from .account import NUMBER, Account
+from .wire import Wire
 
 
 @pytest.fixture
@@ -25,11 +26,6 @@ def evaluation_set(tmp_path: Path, task: Task) -> Path:
     ]
     path.write_text("\n".join(lines))
     return path
-
-
-@pytest.fixture
-def run(command_line: Cli) -> Cli:
-    return command_line
 
 
 def test_from_a_file_to_a_report_and_back_to_nothing(

@@ -21,6 +21,7 @@ _CLOCK = re.compile(r"signature (expired|not yet current)|skew", re.IGNORECASE)
 _WRONG_CLOCK = "the credentials have expired, or this machine's clock is wrong"
 _SIGN_IN = "the credentials have expired; sign in again, then run the same command"
 _THROTTLED = "AWS throttles this account; run the same command later to go on"
+_DOWN = "AWS has a fault of its own; run the same command later to go on"
 _QUOTA = (
     "a quota of the account is used up; ask for more in Service Quotas, or delete what is no "
     "longer needed, then run the same command"
@@ -44,18 +45,23 @@ _ADVICE = {
     "LimitExceeded": _QUOTA,
     "TooManyBuckets": "the account has as many buckets as it may; name one with --bucket",
     UNREACHABLE: "AWS cannot be reached; run the same command later to go on",
+    **dict.fromkeys(
+        (
+            "InternalServerException",
+            "InternalFailure",
+            "ServiceUnavailable",
+            "ServiceUnavailableException",
+            "500",
+            "502",
+            "503",
+            "504",
+        ),
+        _DOWN,
+    ),
 }
 
-MAY_PASS = {code for code, advice in _ADVICE.items() if advice == _THROTTLED} | {
-    UNREACHABLE,
-    "InternalServerException",
-    "InternalFailure",
-    "ServiceUnavailable",
-    "ServiceUnavailableException",
-    "500",
-    "502",
-    "503",
-    "504",
+MAY_PASS = {
+    code for code, advice in _ADVICE.items() if advice in (_THROTTLED, _DOWN) or code == UNREACHABLE
 }
 """Codes of errors that may be gone when the same call is made later."""
 

@@ -18,12 +18,12 @@ def draw_loss(table: Path, picture: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with storage_errors("read", table), table.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
     try:
+        with storage_errors("read", table), table.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
         steps = [int(float(row["step_number"])) for row in rows]
         losses = [float(row["training_loss"]) for row in rows]
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError, csv.Error) as error:
         raise DataError(f"{table}: not a table of training metrics ({error})") from error
     figure = Figure(figsize=(6.4, 3.2), layout="constrained")
     axes = figure.subplots()
