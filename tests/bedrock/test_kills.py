@@ -144,6 +144,7 @@ def test_distill_with_places_of_the_user(
         assert state(account, folder) == expected, moment
         steps.clean(folder)
         assert account.listing() == before, moment
+        row("distill, own places", moment, "the same model, nothing twice", "nothing")
 
 
 @again

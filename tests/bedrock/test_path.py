@@ -73,7 +73,7 @@ def test_from_a_file_to_a_report_and_back_to_nothing(
     evaluate = ("evaluate", *words, "--judge", "bedrock-job", "--run", folder, "--report", report)
     planned = run(*evaluate, "--dry-run")
     assert planned.code == 0, planned.err
-    assert "2 jobs; the judge is amazon.nova-pro-v1:0" in planned.out
+    assert "jobs: 2; the judge is amazon.nova-pro-v1:0" in planned.out
     assert not report.exists()
     assert wire.count("CreateEvaluationJob") == 0
     judged = run(*evaluate)

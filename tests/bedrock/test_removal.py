@@ -99,7 +99,6 @@ def refused(code: str) -> Answer:
         pytest.param(
             [(200, "", "<DeleteResult/>"), refused("AccessDenied")],
             "/k: It stays; the identity needs the action s3:DeleteObjectVersion\n",
-            marks=pytest.mark.xfail(reason="another action is named"),
             id="versions",
         ),
     ],

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filmstill.data.formats import SCHEMA
 from filmstill.data.reading import ExampleFile, load_examples
 from filmstill.errors import DataError
 from filmstill.files import storage_errors
@@ -100,8 +99,6 @@ def _prompt(line: bytes, where: str, training: Path) -> str:
     unknown = record.keys() - _KEYS
     if unknown:
         raise DataError(f"{where}: Bedrock takes no {', '.join(sorted(unknown))}")
-    if record.get("schemaVersion") != SCHEMA:
-        raise DataError(f"{where}: Bedrock wants the schemaVersion {SCHEMA!r}")
     messages = record.get("messages")
     if not isinstance(messages, list) or not all(
         isinstance(turn, dict) and turn.keys() == {"role", "content"} and _is_text(turn["content"])

@@ -93,15 +93,22 @@ def provisioned(aws: Aws, name: str) -> Iterator[str]:
                 yield str(item["provisionedModelArn"])
 
 
-def look_at(aws: Aws, kind: str, arn: str) -> dict[str, Any] | None:
+def look_at(aws: Aws, kind: str, arn: str, *, patient: bool = True) -> dict[str, Any] | None:
     """How a deployment or provisioned throughput stands; None where it is not there.
+
+    Args:
+        aws: the account.
+        kind: which of both.
+        arn: its ARN.
+        patient: wait for what may pass; see `Aws.watch`.
 
     Raises:
         AwsError: it cannot be looked at.
     """
     operation, name = _LOOKS[kind]
+    ask = aws.watch if patient else aws.call
     try:
-        return aws.watch("bedrock", operation, **{name: arn})
+        return ask("bedrock", operation, **{name: arn})
     except AwsError as error:
         if error.code in MISSING:
             return None

@@ -65,12 +65,12 @@ def deploy_plan(run: Run, units: int | None) -> Iterator[Call]:
 def evaluate_plan(run: Run, jobs: int, judge: str) -> Iterator[Call]:
     """The calls of so many evaluation jobs; each router has one of its own."""
     yield Call("sts GetCallerIdentity", "see that it is the run's account")
-    yield Call("s3 PutObject", f"the answers of {jobs} routers, a file each")
+    yield Call("s3 PutObject", f"answers; routers: {jobs}, with a file each")
     if not run.settings["role"]:
         yield Call("iam PutRolePolicy", f"the policy {EVALUATE!r} of the role {run.name}")
     yield Call("iam PassRole", "a right that the identity needs, no call")
     yield Call(
-        "bedrock ListEvaluationJobs, CreateEvaluationJob", f"{jobs} jobs; the judge is {judge}"
+        "bedrock ListEvaluationJobs, CreateEvaluationJob", f"jobs: {jobs}; the judge is {judge}"
     )
     yield Call("bedrock GetEvaluationJob", "every 15 seconds, until it has ended")
     yield Call("s3 ListObjectsV2, GetObject", "the verdicts")

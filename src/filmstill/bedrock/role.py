@@ -54,12 +54,14 @@ def check_role(aws: Aws, arn: str) -> None:
 
     Raises:
         AwsError: IAM cannot be asked.
-        InputError: there is no such role.
+        InputError: there is no such role, or it is of another account.
     """
+    if f":{aws.account}:" not in arn:
+        raise InputError(f"--role {arn}: the role is not of account {aws.account}, as it must be")
     try:
         found = aws.find("iam", "get_role", RoleName=arn.rpartition("/")[2])
     except AwsError as error:
-        if error.code in DENIED:  # who may not create roles may not be let see them either
+        if error.code in DENIED:  # who may not make roles may not be let see them either
             return
         raise
     if found is None:

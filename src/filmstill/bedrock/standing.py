@@ -39,7 +39,7 @@ def standing(aws: Aws, run: Run, item: Made) -> str:
 def _served(aws: Aws, kind: str, arns: Iterator[str]) -> str:
     """Found by its name, since it may have been made without being written down."""
     arn = next(arns, "")
-    return _status(look_at(aws, kind, arn)) if arn else NOT_THERE
+    return _status(look_at(aws, kind, arn, patient=False)) if arn else NOT_THERE
 
 
 def _object(aws: Aws, run: Run, key: str) -> str:

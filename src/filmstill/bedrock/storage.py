@@ -165,7 +165,8 @@ def _delete(aws: Aws, run: Run, found: list[dict[str, str]]) -> None:
         answer = aws.call("s3", "delete_objects", Bucket=bucket_of(run), Delete={"Objects": part})
         for failure in answer.get("Errors", []):
             code = failure.get("Code", "")
-            needs = "; the identity needs the action s3:DeleteObject" if code in DENIED else ""
+            action = "DeleteObjectVersion" if "VersionId" in part[0] else "DeleteObject"
+            needs = f"; the identity needs the action s3:{action}" if code in DENIED else ""
             raise AwsError(
                 f"s3://{bucket_of(run)}/{failure.get('Key')}: {failure.get('Message')}{needs}",
                 code=code,

@@ -27,8 +27,8 @@ def out() -> Console:
 
 
 def err() -> Console:
-    """Console on stderr."""
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    """Console on stderr; what it says is not broken into lines, so that paths stay whole."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def bar(share: float, width: int) -> str:

@@ -1,5 +1,6 @@
 """A float32 network made int8, with the ranges of its activations measured beforehand."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from onnxruntime.quantization import (
 
 CALIBRATION = 400
 """Queries that the ranges are measured on."""
+
+_CONTRIB = "com.microsoft"  # onnxruntime's own operations
 
 Rows = Sequence[Sequence[int]]
 
@@ -50,6 +53,9 @@ def quantise(source: Path, target: Path, queries: Rows) -> None:
         extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"]},
     )
     looked_up.unlink()
+    model = onnx.load(target)
+    _join_biases(model)
+    onnx.save(model, target)
 
 
 def _linear_layers(source: Path) -> list[str]:
@@ -59,6 +65,47 @@ def _linear_layers(source: Path) -> list[str]:
     return [
         node.name for node in graph.node if node.op_type == "MatMul" and node.input[1] in weights
     ]
+
+
+def _join_biases(model: onnx.ModelProto) -> None:
+    """Make one operation of every int8 product and the addition of its bias.
+
+    onnxruntime does so by itself for ranges of each batch, and not for ranges that are given: it
+    then writes the product to memory and reads it again, which is a twentieth of the time.
+    """
+    graph = model.graph
+    makers = {name: node for node in graph.node for name in node.output}
+    readers = defaultdict(list)
+    for node in graph.node:
+        for name in node.input:
+            readers[name].append(node)
+    vectors = {item.name for item in graph.initializer if len(item.dims) == 1}
+    joined = []
+    for node in graph.node:
+        sides = [makers.get(name) for name in node.input]
+        if node.op_type != "MatMul" or not all(
+            side is not None and side.op_type == "DequantizeLinear" for side in sides
+        ):
+            continue
+        left, right = (list(side.input) for side in sides if side is not None)
+        inputs = [name for pair in zip(left, right, strict=True) for name in pair]
+        (reader, *others) = readers[node.output[0]]
+        bias = [name for name in reader.input if name in vectors]
+        if reader.op_type == "Add" and bias and not others:
+            inputs += bias
+            node.output[0] = reader.output[0]
+            joined.append(reader)
+        node.op_type, node.domain = "MatMulIntegerToFloat", _CONTRIB
+        del node.input[:]
+        node.input.extend(inputs)
+    for node in joined:
+        graph.node.remove(node)
+    used = {name for node in graph.node for name in node.input}
+    for node in [node for node in graph.node if node.op_type == "DequantizeLinear"]:
+        if node.output[0] not in used:
+            graph.node.remove(node)
+    if _CONTRIB not in [entry.domain for entry in model.opset_import]:
+        model.opset_import.append(onnx.helper.make_opsetid(_CONTRIB, 1))
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
