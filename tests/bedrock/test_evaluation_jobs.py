@@ -158,7 +158,7 @@ def test_a_dry_run_changes_nothing(
     wire.calls.clear()
     planned = run(*judged, "--dry-run")
     assert planned.code == 0, planned.err
-    assert "1 jobs; the judge is amazon.nova-pro-v1:0" in planned.out
+    assert "jobs: 1; the judge is amazon.nova-pro-v1:0" in planned.out
     assert wire.changes() == []
     assert asked == []
     assert sorted(distilled.iterdir()) == before

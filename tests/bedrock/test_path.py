@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,30 @@ def test_from_a_file_to_a_report_and_back_to_nothing(
     refused = run(*distil)
     assert refused.code == 1
     assert "this run was cleaned up; give another --out" in refused.err
+    assert needed(wire) <= documented()
+
+
+ACTIONS = {
+    "DeleteObjects": "DeleteObject",
+    "HeadBucket": "ListBucket",
+    "HeadObject": "GetObject",
+    "ListObjectVersions": "ListBucketVersions",
+    "ListObjectsV2": "ListBucket",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+}
+"""The actions of calls that are not called like them."""
+
+
+def needed(wire: Wire) -> set[str]:
+    """The actions of all calls that were made."""
+    return {f"{service}:{ACTIONS.get(name, name)}" for service, name in wire.calls}
+
+
+def documented() -> set[str]:
+    page = Path(__file__).parents[2] / "docs" / "bedrock.md"
+    _, _, permissions = page.read_text(encoding="utf-8").partition("## Permissions")
+    return set(re.findall(r"`((?:sts|s3|iam|bedrock):\w+)`", permissions))
 
 
 def check_report(folder: Path, name: str) -> None:

@@ -12,6 +12,8 @@ from filmstill.errors import AwsError, InputError
 
 DEPLOYMENT, PROVISIONED = "deployment", "provisioned"
 POLL_S = 10.0
+MISSES = 3
+"""Looks in vain after which something is gone: what was just made is not seen everywhere yet."""
 
 _LOOKS = {
     DEPLOYMENT: ("get_custom_model_deployment", "customModelDeploymentIdentifier"),
@@ -127,10 +129,14 @@ def wait_until_served(
         AwsError: it failed, or is gone; the message says why.
         InputError: nothing was deployed.
     """
-    item = _served(run)
+    item, missed = _served(run), 0
     while True:
         now = look_at(aws, item.kind, item.arn)
         if now is None:
+            missed += 1
+            if missed < MISSES:
+                pause(POLL_S)
+                continue
             run.gone(item)
             raise AwsError(
                 f"the deployment {run.name} was removed by somebody else; run the same command "

@@ -101,7 +101,7 @@ def _on_bedrock(folder: Path, units: int | None, profile: str, *, dry_run: bool)
         show_calls(aws, deploy_plan(run, units))
         show_costs(costs)
         return
-    err().print(f"Costs, about: {in_words(costs)}{until}", soft_wrap=True)
+    err().print(f"Costs, about: {in_words(costs)}{until}")
     talk, seen = err(), ""
     with run.alone(), talk.status("Deploying") as status:
 
@@ -110,7 +110,7 @@ def _on_bedrock(folder: Path, units: int | None, profile: str, *, dry_run: bool)
             status.update(f"Deploying: {word}")
             if word != seen:
                 seen = word
-                talk.print(f"Deployment {run.name}: {word}", soft_wrap=True)
+                talk.print(f"Deployment {run.name}: {word}")
 
         if units is None:
             ensure_deployment(aws, run)

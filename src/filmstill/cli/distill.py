@@ -139,7 +139,7 @@ def _on_this_machine(
             if Layout(out).state.is_file()
             else "No epoch was finished, so nothing is kept."
         )
-        talk.print(f"Stopped. {kept}", soft_wrap=True)
+        talk.print(f"Stopped. {kept}")
         raise
     scores = made.manifest["validation_scores"]
     stdout().print(

@@ -34,7 +34,7 @@ def distill_on_bedrock(
         show_costs(costs + serving_costs(checked.student, task, prices))
         return
     seen = ("", "")
-    talk.print(f"Costs, about: {in_words(costs)}; --dry-run shows how", soft_wrap=True)
+    talk.print(f"Costs, about: {in_words(costs)}; --dry-run shows how")
     try:
         with talk.status("Preparing") as status:
 
@@ -46,21 +46,18 @@ def distill_on_bedrock(
                 status.update(line)
                 if (now.status, phases) != seen:  # also for logs, where no status line is seen
                     seen = (now.status, phases)
-                    talk.print(line, soft_wrap=True)
+                    talk.print(line)
 
             run = run_it(folder, settings, checked, task, say=talk.print, on_look=look)
     except KeyboardInterrupt:
         talk.print(
             f"Stopped looking. What was begun goes on: run the same command again to wait, "
-            f"`filmstill status {folder}` to look, `filmstill cleanup {folder}` to remove it",
-            soft_wrap=True,
+            f"`filmstill status {folder}` to look, `filmstill cleanup {folder}` to remove it"
         )
         raise
     except AwsError as error:
         if error.code:
-            talk.print(
-                f"What was made is in {folder}/run.json; the same command goes on", soft_wrap=True
-            )
+            talk.print(f"What was made is in {folder}/run.json; the same command goes on")
         raise
     plot = _plot(folder / "metrics")
     profile = f" --profile {settings.profile}" if settings.profile else ""
@@ -85,6 +82,6 @@ def _plot(folder: Path) -> Path | None:
     try:
         draw_loss(table, path)
     except DataError as error:  # the model is there all the same
-        err().print(f"No picture of the loss: {error}", soft_wrap=True)
+        err().print(f"No picture of the loss: {error}")
         return None
     return path

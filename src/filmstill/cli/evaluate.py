@@ -155,7 +155,7 @@ def evaluate(
         show_plan(calls, asked, len(routers), prices)
         return
     if calls:
-        err().print(f"{in_short(calls)}; --dry-run shows which", soft_wrap=True)
+        err().print(f"{in_short(calls)}; --dry-run shows which")
     for router in routers:
         if journal is not None and isinstance(router, ChatRouter):
             router.model = JournaledModel(router.model, journal)

@@ -106,7 +106,7 @@ class EvaluationJobs:
                 status.update(line)
                 if seen.get(label) != word:
                     seen[label] = word
-                    talk.print(line, soft_wrap=True)
+                    talk.print(line)
 
             ensure_bucket(self.aws, self.run)
             ensure_role(self.aws, self.run)
@@ -122,8 +122,7 @@ class EvaluationJobs:
             except KeyboardInterrupt:
                 talk.print(
                     f"Stopped looking. The jobs go on: run the same command again to wait, or "
-                    f"`filmstill cleanup {self.run.folder} --only evaluation` to remove them",
-                    soft_wrap=True,
+                    f"`filmstill cleanup {self.run.folder} --only evaluation` to remove them"
                 )
                 raise
         return [

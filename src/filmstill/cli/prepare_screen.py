@@ -69,8 +69,7 @@ def show_prepared(prepared: "Prepared", order: "Order") -> int:
         reason = prepared.stopped or f"{prepared.pending:,} calls failed"
         err().print(
             f"Stopped: {reason}. {prepared.calls:,} answers came in this run{cost}. "
-            f"{KEPT.format(journal=journal_path(order.out))}",
-            soft_wrap=True,
+            f"{KEPT.format(journal=journal_path(order.out))}"
         )
         return 1
     click.echo(f"{prepared.examples:,} examples in {order.out}{cost}")
