@@ -18,7 +18,7 @@ test: $(VENV)/.ready-dev ## every check: format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-slow: $(VENV)/.ready-ray ## the checks that take minutes or need root
 	$(BIN)/pytest -m slow

@@ -218,7 +218,7 @@ def test_an_address_is_split_as_it_was_made(bucket: str, key: str) -> None:
 
 @given(st.text(max_size=8))
 def test_a_text_without_a_bucket_is_no_address(text: str) -> None:
-    for address in (text, f"s3:/{text}", f"s3://{text.upper()}A", f"S3://one/{text}"):
+    for address in (text, f"s3:/{text}", f"s3://A{text}", f"S3://one/{text}"):
         with pytest.raises(InputError, match="is no S3 address"):
             split_address(address)
 
