@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from filmstill.bedrock.aws import Aws
-from filmstill.bedrock.role import EVALUATE, evaluation_policy, put_policy, role_arn, wait_for_role
+from filmstill.bedrock.role import EVALUATE, evaluation_policy, put_policy, role_arn, with_role
 from filmstill.bedrock.run import GONE, MADE, Run
 from filmstill.bedrock.storage import (
     EVALUATION,
@@ -147,40 +147,36 @@ def _create(aws: Aws, run: Run, name: str, label: str, judge: str) -> str:
         "name": label,
         "datasetLocation": {"s3Uri": address(run, f"{EVALUATION}{name}.jsonl")},
     }
-    tries = 0
-    while True:
-        try:
-            answer = aws.call(
-                "bedrock",
-                "create_evaluation_job",
-                jobName=name,
-                roleArn=role_arn(run),
-                clientRequestToken=name,
-                applicationType="ModelEvaluation",
-                jobTags=run.tags,
-                evaluationConfig={
-                    "automated": {
-                        "datasetMetricConfigs": [
-                            {"taskType": "General", "dataset": dataset, "metricNames": [METRIC]}
-                        ],
+    answer = with_role(
+        run,
+        partial(
+            aws.call,
+            "bedrock",
+            "create_evaluation_job",
+            jobName=name,
+            roleArn=role_arn(run),
+            clientRequestToken=name,
+            applicationType="ModelEvaluation",
+            jobTags=run.tags,
+            evaluationConfig={
+                "automated": {
+                    "datasetMetricConfigs": [
+                        {"taskType": "General", "dataset": dataset, "metricNames": [METRIC]}
+                    ],
+                    "evaluatorModelConfig": evaluator,
+                    "customMetricConfig": {
+                        "customMetrics": [{"customMetricDefinition": metric}],
                         "evaluatorModelConfig": evaluator,
-                        "customMetricConfig": {
-                            "customMetrics": [{"customMetricDefinition": metric}],
-                            "evaluatorModelConfig": evaluator,
-                        },
-                    }
-                },
-                inferenceConfig={
-                    "models": [{"precomputedInferenceSource": {"inferenceSourceIdentifier": label}}]
-                },
-                outputDataConfig={"s3Uri": address(run, EVALUATION)},
-            )
-        except AwsError as error:
-            tries += 1
-            if not wait_for_role(run, error, tries):
-                raise
-        else:
-            return str(answer["jobArn"])
+                    },
+                }
+            },
+            inferenceConfig={
+                "models": [{"precomputedInferenceSource": {"inferenceSourceIdentifier": label}}]
+            },
+            outputDataConfig={"s3Uri": address(run, EVALUATION)},
+        ),
+    )
+    return str(answer["jobArn"])
 
 
 def _instructions() -> str:

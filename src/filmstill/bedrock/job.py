@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from filmstill.bedrock.aws import Aws
 from filmstill.bedrock.order import Say
-from filmstill.bedrock.role import OF_ROLE, role_arn, wait_for_role
+from filmstill.bedrock.role import OF_ROLE, role_arn, with_role
 from filmstill.bedrock.run import MADE, Run
 from filmstill.bedrock.storage import OBJECT, OUTPUT, TRAINING, address, keys_below, prefix_of, read
 from filmstill.bedrock.waiting import pause
@@ -129,30 +130,26 @@ def _create(aws: Aws, run: Run) -> str:
             "invocationLogSource": {"s3Uri": settings["logs"]},
         }
     }
-    tries = 0
-    while True:
-        try:
-            answer = aws.call(
-                "bedrock",
-                "create_model_customization_job",
-                jobName=run.name,
-                customModelName=run.name,
-                roleArn=role_arn(run),
-                clientRequestToken=run.attempt(JOB),
-                baseModelIdentifier=settings["student"],
-                customizationType="DISTILLATION",
-                customizationConfig={"distillationConfig": {"teacherModelConfig": teacher}},
-                trainingDataConfig=logs if settings["logs"] else {"s3Uri": address(run, TRAINING)},
-                outputDataConfig={"s3Uri": address(run, OUTPUT)},
-                jobTags=run.tags,
-                customModelTags=run.tags,
-            )
-        except AwsError as error:
-            tries += 1
-            if not wait_for_role(run, error, tries):
-                raise
-        else:
-            return str(answer["jobArn"])
+    answer = with_role(
+        run,
+        partial(
+            aws.call,
+            "bedrock",
+            "create_model_customization_job",
+            jobName=run.name,
+            customModelName=run.name,
+            roleArn=role_arn(run),
+            clientRequestToken=run.attempt(JOB),
+            baseModelIdentifier=settings["student"],
+            customizationType="DISTILLATION",
+            customizationConfig={"distillationConfig": {"teacherModelConfig": teacher}},
+            trainingDataConfig=logs if settings["logs"] else {"s3Uri": address(run, TRAINING)},
+            outputDataConfig={"s3Uri": address(run, OUTPUT)},
+            jobTags=run.tags,
+            customModelTags=run.tags,
+        ),
+    )
+    return str(answer["jobArn"])
 
 
 def _check_moving(run: Run, job: dict[str, Any], look: Look, stalled_h: float) -> None:

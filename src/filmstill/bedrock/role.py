@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from filmstill.bedrock.advice import DENIED, NOT_ALLOWED
@@ -173,6 +174,22 @@ def remove_role(aws: Aws, run: Run, item: Made) -> None:
     for policy in aws.call("iam", "list_role_policies", RoleName=item.name)["PolicyNames"]:
         aws.call("iam", "delete_role_policy", RoleName=item.name, PolicyName=policy)
     aws.call("iam", "delete_role", RoleName=item.name)
+
+
+def with_role(run: Run, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What a call that hands over the run's role answers, tried again while the role is young.
+
+    Raises:
+        AwsError: it failed.
+    """
+    tries = 0
+    while True:
+        try:
+            return call()
+        except AwsError as error:
+            tries += 1
+            if not wait_for_role(run, error, tries):
+                raise
 
 
 def wait_for_role(run: Run, error: AwsError, tries: int) -> bool:
