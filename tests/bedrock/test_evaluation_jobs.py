@@ -162,3 +162,21 @@ def test_a_dry_run_changes_nothing(
     assert wire.changes() == []
     assert asked == []
     assert sorted(distilled.iterdir()) == before
+
+
+def test_more_queries_than_a_job_takes_are_refused_before_any_is_asked(
+    run: Cli, distilled: Path, wire: Wire, asked: list[Prompt], tmp_path: Path
+) -> None:
+    label = json.dumps({"visual": 1.0, "audio": 0.0, "transcription": 0.0, "metadata": 0.0})
+    many = tmp_path / "many.jsonl"
+    many.write_text(
+        "".join(
+            json.dumps({"query": f"red car {number}", "reference": label}) + "\n"
+            for number in range(1001)
+        )
+    )
+    words = ("evaluate", "--router", distilled, "--set", many, "--judge", "bedrock-job")
+    assert "takes 1,000 answers at most, and there are 1,001 queries" in sentence(
+        run(*words, "--run", distilled)
+    )
+    assert asked == []

@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from filmstill import Task
+from filmstill.bedrock.order import Settings, check
+from filmstill.prompts import render
 from tests.cli.test_cli import Run as Cli
 
-from .account import Account
+from .account import REGION, Account
 from .runs import sentence
 from .wire import Wire
 
@@ -86,3 +89,8 @@ def test_logs_instead_of_a_file(run: Cli, account: Account, folder: Path, logs: 
     assert done.code == 0, done.err
     assert run("cleanup", folder).code == 0
     assert account.listing() == before
+
+
+def test_a_student_of_logs_is_asked_as_its_teacher_was(wire: Wire, task: Task) -> None:
+    found = check(Settings(region=REGION, logs="s3://logs/bedrock"), None, task)
+    assert found.prompt == render("teacher", task)

@@ -98,10 +98,10 @@ def provisioned_costs(student: Student, units: int) -> list[Cost]:
 
 def in_words(costs: Sequence[Cost]) -> str:
     """The costs in one line."""
-    return ", ".join(f"{cost.what} {shown(cost.dollars)}" for cost in costs)
+    return ", ".join(f"{cost.what} {_amount(cost.dollars)}" for cost in costs)
 
 
-def shown(dollars: float | None) -> str:
+def _amount(dollars: float | None) -> str:
     """An amount as people write it."""
     return "unknown" if dollars is None else f"${dollars:,.2f}"
 

@@ -58,8 +58,8 @@ def check_data(training: Path, task: Task) -> TrainingData:
     if not prompt and any(example.routing is None for example in file.examples):
         raise DataError(
             f"{training}: there are records without a label and no system prompt that tells the "
-            f"teacher what to do; `filmstill prepare --queries {training} --prompts-only --out "
-            f"FILE` writes it"
+            f"teacher what to do; give every record the same one, or have them labelled by "
+            f"`filmstill prepare --queries {training} --teacher ADDRESS --out FILE`"
         )
     return TrainingData(file, prompt)
 
@@ -94,7 +94,7 @@ def _prompt(line: bytes, where: str, training: Path) -> str:
     if not isinstance(record, dict) or "query" in record:
         raise DataError(
             f"{where}: not in the conversation format, which is what Bedrock reads; "
-            f"`filmstill prepare --queries {training} --out FILE` writes it"
+            f"`filmstill prepare --queries {training} --teacher ADDRESS --out FILE` writes it"
         )
     unknown = record.keys() - _KEYS
     if unknown:

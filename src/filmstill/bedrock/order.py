@@ -16,6 +16,7 @@ from filmstill.bedrock.storage import check_bucket
 from filmstill.data.reading import ExampleFile
 from filmstill.errors import AwsError, InputError
 from filmstill.files import sha256_of
+from filmstill.prompts import render
 from filmstill.task import Task, parse_task
 
 TEACHER = "amazon.nova-pro-v1:0"
@@ -103,8 +104,8 @@ def check(settings: Settings, training: Path | None, task: Task) -> Checked:
         check_bucket(aws, settings.bucket)
     if settings.role:
         check_role(aws, settings.role)
-    if data is None:  # the logs hold the prompts that `filmstill` asked teachers with, or others
-        return Checked(aws, student, None, task.student_prompt)
+    if data is None:  # what Filmstill asked the teacher with; other logs may hold other prompts
+        return Checked(aws, student, None, render("teacher", task))
     return Checked(aws, student, data.file, data.prompt)
 
 
